@@ -1,0 +1,7 @@
+//go:build !linux
+
+package preflight
+
+import "runtime"
+
+func uname() (release, machine string) { return runtime.GOOS, runtime.GOARCH }

@@ -1,0 +1,48 @@
+package lsm
+
+import (
+	"runtime"
+
+	"go.uber.org/zap"
+
+	"github.com/agent-preflight/agent-preflight/preflight"
+)
+
+// examine probes the host and diagnoses what it saw. The program stays
+// attached until detach is called, on the same goroutine.
+func (c *Check) examine(enter func(Stage)) (result preflight.Result, detach func()) {
+	named, ok := findLoader(c.loader)
+	if !ok {
+		return newResult(nil, Outcome{
+			Loader: c.loader,
+			Stage:  StageOpen,
+			Err:    "this binary is built without the loader " + string(c.loader),
+		}), func() {}
+	}
+
+	// What libbpf logs is told apart by thread.
+	runtime.LockOSThread()
+	l := named.make(c.logger)
+	detach = func() {
+		l.close()
+		c.logger.Debug("detached")
+		runtime.UnlockOSThread()
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			detach() // nobody else would
+			panic(p)
+		}
+	}()
+	outcome := probe(l, func(s Stage) {
+		enter(s)
+		c.logger.Debug("stage", zap.String("stage", string(s)), zap.String("loader", string(named.name)))
+	})
+	outcome.Loader = named.name
+
+	var facts Facts
+	if Diagnose(nil, outcome).Status != preflight.Pass {
+		facts = thisHost().gather(outcome)
+	}
+	return newResult(facts, outcome), detach
+}

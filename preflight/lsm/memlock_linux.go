@@ -1,0 +1,40 @@
+package lsm
+
+import "golang.org/x/sys/unix"
+
+// Up to kernel 5.10 the memory of BPF programs and maps counts towards
+// RLIMIT_MEMLOCK; from 5.11 it is charged to the memory cgroup
+// (3ac1f01b43b6 and the commits before it) and the limit does not matter.
+
+// raiseMemlock lifts RLIMIT_MEMLOCK as far as this process may and returns the
+// function that puts it back. raised is false where there was nothing to lift.
+func raiseMemlock() (restore func(), raised bool) {
+	var old unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &old) != nil || old.Cur == unix.RLIM_INFINITY {
+		return nil, false
+	}
+	lifted := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
+	if unix.Setrlimit(unix.RLIMIT_MEMLOCK, &lifted) != nil {
+		// Without CAP_SYS_RESOURCE the hard limit is the most.
+		lifted = unix.Rlimit{Cur: old.Max, Max: old.Max}
+		if old.Cur == old.Max || unix.Setrlimit(unix.RLIMIT_MEMLOCK, &lifted) != nil {
+			return nil, false
+		}
+	}
+	return func() { _ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &old) }, true
+}
+
+// keepMemlock returns a function that puts RLIMIT_MEMLOCK back to what it is
+// now, where libbpf may have changed it.
+func keepMemlock() (restore func()) {
+	var old unix.Rlimit
+	if !olderThan(kernelRelease(), 5, 11) || unix.Getrlimit(unix.RLIMIT_MEMLOCK, &old) != nil {
+		return func() {}
+	}
+	return func() {
+		var now unix.Rlimit
+		if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &now) == nil && now != old {
+			_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &old)
+		}
+	}
+}

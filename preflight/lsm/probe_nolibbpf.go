@@ -1,0 +1,5 @@
+//go:build linux && (!cgo || nolibbpf)
+
+package lsm
+
+var loaders = []namedLoader{{EBPF, newEBPF}}
