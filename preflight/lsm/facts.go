@@ -11,6 +11,7 @@ const (
 	factOSID         = "os.id"                        // ID and ID_LIKE of os-release(5)
 	factActive       = "lsm.active"                   // active LSMs, in order
 	factCmdline      = "cmdline.lsm"                  // lsm= of the kernel command line
+	factConfig       = "config"                       // whether the kernel's configuration could be read
 	factFtrace       = "sysctl.kernel.ftrace_enabled" //
 	factUnprivileged = "sysctl.unprivileged_bpf"      // kernel.unprivileged_bpf_disabled
 	factLockdown     = "lockdown"                     // none, integrity, confidentiality

@@ -181,10 +181,12 @@ func (g *gatherer) config() {
 		}
 	}
 	if err != nil {
-		source = "/" + strings.Join(paths, ", /")
+		g.add(factConfig, "", "/"+strings.Join(paths, ", /"), err)
+		return
 	}
+	g.add(factConfig, "readable", source, nil)
 	for _, option := range configOptions {
-		g.add(configPrefix+option, values[option], source, err)
+		g.add(configPrefix+option, values[option], source, nil)
 	}
 }
 

@@ -60,6 +60,10 @@ func (l *ebpfLoader) tryLoad() (err error) {
 
 func (l *ebpfLoader) attach() (err error) {
 	l.link, err = link.AttachLSM(link.LSMOptions{Program: l.coll.Programs[bpf.Program]})
+	// The library keeps the kernel's ENOTSUPP to itself.
+	if errors.Is(err, ebpf.ErrNotSupported) && errnoOf(err) == "" {
+		return fmt.Errorf("%w: %w", err, enotsupp)
+	}
 	return err
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/aquasecurity/libbpfgo"
 	"go.uber.org/zap"
 
+	"github.com/agent-preflight/agent-preflight/preflight"
 	"github.com/agent-preflight/agent-preflight/preflight/lsm/bpf"
 )
 
@@ -101,10 +102,12 @@ func (l *libbpfLoader) listen() (stop func()) {
 		text := C.preflight_log_stop()
 		defer C.free(unsafe.Pointer(text))
 		for _, message := range strings.Split(C.GoString(text), "\x1e")[1:] {
-			level, lines := message[0]-'0', strings.TrimSpace(message[1:])
-			l.logger.Debug(lines, zap.String("from", "libbpf"))
-			if level == C.LIBBPF_WARN {
-				l.lines = append(l.lines, strings.Split(lines, "\n")...)
+			level := message[0] - '0'
+			for line := range strings.SplitSeq(strings.TrimSpace(message[1:]), "\n") {
+				l.logger.Debug(preflight.Printable(line), zap.String("from", "libbpf"))
+				if level == C.LIBBPF_WARN {
+					l.lines = append(l.lines, line)
+				}
 			}
 		}
 	}
