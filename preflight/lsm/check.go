@@ -21,6 +21,10 @@ type Check struct {
 	loader Loader
 	logger *zap.Logger
 
+	// examine probes the host and diagnoses what it saw. The program stays
+	// attached until detach is called, on the same goroutine.
+	examine func(enter func(Stage)) (result preflight.Result, detach func())
+
 	mu       sync.Mutex
 	current  *attempt          // under way, or conclusive, or nil
 	detached []<-chan struct{} // of attempts that may still hold the program
@@ -43,6 +47,7 @@ func WithLogger(l *zap.Logger) Option { return func(c *Check) { c.logger = l } }
 // New returns the LSM check. Nothing is done before Run.
 func New(options ...Option) *Check {
 	c := &Check{logger: zap.NewNop()}
+	c.examine = c.examineHost
 	for _, o := range options {
 		o(c)
 	}

@@ -8,9 +8,7 @@ import (
 	"github.com/agent-preflight/agent-preflight/preflight"
 )
 
-// examine probes the host and diagnoses what it saw. The program stays
-// attached until detach is called, on the same goroutine.
-func (c *Check) examine(enter func(Stage)) (result preflight.Result, detach func()) {
+func (c *Check) examineHost(enter func(Stage)) (result preflight.Result, detach func()) {
 	named, ok := findLoader(c.loader)
 	if !ok {
 		return newResult(nil, Outcome{

@@ -13,8 +13,8 @@ type loader interface{}
 
 var loaders []namedLoader
 
-// examine has nothing to examine: BPF LSM is a feature of Linux.
-func (c *Check) examine(func(Stage)) (result preflight.Result, detach func()) {
+// examineHost has nothing to examine: BPF LSM is a feature of Linux.
+func (c *Check) examineHost(func(Stage)) (result preflight.Result, detach func()) {
 	c.logger.Debug("not Linux", zap.String("reason", string(Unsupported)))
 	result = newResult(nil, Outcome{})
 	d := because(Unsupported)
