@@ -91,5 +91,6 @@ func newLogger(w io.Writer, verbose bool) *zap.Logger {
 		level = zap.DebugLevel
 	}
 	config := zap.NewDevelopmentEncoderConfig()
+	config.EncodeTime = zapcore.RFC3339NanoTimeEncoder
 	return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(config), zapcore.AddSync(w), level))
 }

@@ -49,5 +49,5 @@ func run(ctx context.Context, args []string) error {
 		}
 		return nil
 	}
-	return errors.New("usage: fetch source PACKAGE VERSION SUITE | fetch unpack DIR ARCH SUITE PACKAGE...")
+	return errors.New("usage: fetch source PACKAGE VERSION SUITE | fetch unpack DIR ARCH SUITE PACKAGE [PACKAGE]")
 }

@@ -76,12 +76,18 @@ func execute(r job.Run) job.Result {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	argv := append([]string{"/proc/self/exe", childArg, string(setup), "--"}, r.Argv...)
+	argv := r.Argv
+	if !r.Setup.IsZero() {
+		argv = append([]string{"/proc/self/exe", childArg, string(setup), "--"}, argv...)
+	} else if argv[0], err = exec.LookPath(argv[0]); err != nil {
+		return job.Result{Error: err.Error()}
+	}
 	if r.Kill != (job.Kill{}) {
 		return trace(ctx, argv, r.Kill)
 	}
 
 	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Env = environment
 	var stderr bytes.Buffer
 	stdout := &firstWrite{start: time.Now()}
 	cmd.Stdout, cmd.Stderr = stdout, &stderr
@@ -170,11 +176,13 @@ func child(args []string) error {
 	if err != nil {
 		return err
 	}
-	return syscall.Exec(path, argv, []string{"PATH=/bin", "HOME=/", "NO_COLOR=1"})
+	return syscall.Exec(path, argv, environment)
 }
 
 // bin is where the job's programs are.
 const bin = "/bin"
+
+var environment = []string{"PATH=" + bin, "HOME=/", "NO_COLOR=1"}
 
 func init() { os.Setenv("PATH", bin) }
 

@@ -53,7 +53,7 @@ func trace(ctx context.Context, argv []string, kill job.Kill) job.Result {
 	defer out.Close()
 	process, err := os.StartProcess(argv[0], argv, &os.ProcAttr{
 		Files: []*os.File{nil, out, out},
-		Env:   os.Environ(),
+		Env:   environment,
 		Sys:   &syscall.SysProcAttr{Ptrace: true},
 	})
 	if err != nil {

@@ -40,6 +40,11 @@ type Setup struct {
 	Keep    []int             `json:"keep"`    // with UID: capabilities to keep, by number
 }
 
+// IsZero reports whether there is nothing to set up for the command itself.
+func (s Setup) IsZero() bool {
+	return len(s.Unmount) == 0 && s.UID == 0 && len(s.Rlimits) == 0 && len(s.Drop) == 0
+}
+
 // Kill ends the command with SIGKILL while it is stopped at a system call.
 type Kill struct {
 	// Trace lists the bpf(2) calls of the command instead of killing it.

@@ -33,6 +33,8 @@ func run() (int, error) {
 	parameters := flag.String("append", "", "kernel parameters")
 	guests := flag.String("guests", "build/guest", "directory with ARCH/init and ARCH/bin")
 	console := flag.Bool("console", false, "print the guest's console to stderr")
+	icount := flag.Bool("icount", false, "let the guest's clock count instructions, and print times that repeat to stderr")
+	repeat := flag.Int("repeat", 1, "run the command so many times; output and exit code are the last run's")
 	timeout := flag.Duration("timeout", 2*time.Minute, "bound on it all")
 	flag.Parse()
 	if *kernel == "" || flag.NArg() == 0 {
@@ -44,11 +46,15 @@ func run() (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	runs := make([]job.Run, max(1, *repeat))
+	for i := range runs {
+		runs[i] = job.Run{Argv: flag.Args(), Timeout: *timeout}
+	}
 	out, err := qemu.Run(ctx, qemu.Boot{
-		Arch: *arch, Kernel: *kernel, Append: *parameters,
+		Arch: *arch, Kernel: *kernel, Append: *parameters, ICount: *icount,
 		Init:     filepath.Join(*guests, *arch, "init"),
 		Programs: programs,
-		Job:      job.Job{Runs: []job.Run{{Argv: flag.Args(), Timeout: *timeout}}},
+		Job:      job.Job{Runs: runs},
 	})
 	if *console {
 		os.Stderr.Write(out.Console)
@@ -56,9 +62,15 @@ func run() (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	result := out.Report.Results[0]
+	results := out.Report.Results
+	result := results[len(results)-1]
 	fmt.Print(result.Stdout)
 	fmt.Fprint(os.Stderr, result.Stderr)
+	if *icount {
+		for _, r := range results {
+			fmt.Fprintf(os.Stderr, "first output after %v, end after %v, peak memory %d kB\n", r.FirstOutput, r.Elapsed, r.PeakKB)
+		}
+	}
 	if result.Error != "" {
 		return 0, fmt.Errorf("%s: %s", flag.Arg(0), result.Error)
 	}

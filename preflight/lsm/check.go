@@ -3,6 +3,7 @@ package lsm
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"time"
 
@@ -157,6 +158,9 @@ func (c *Check) work(a *attempt) {
 	}()
 	a.result, detach = c.examine(a.enter)
 	c.settle(a)
+	// Let those who waited run first: with one processor they would else wait
+	// until the scheduler notices that this thread is stuck in the detach.
+	runtime.Gosched()
 }
 
 // settle publishes the result of an attempt.

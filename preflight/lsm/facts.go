@@ -72,9 +72,6 @@ func (f Facts) is(name, value string) bool {
 	return known && got == value
 }
 
-// config returns a kernel option, if the configuration could be read.
-func (f Facts) config(option string) (string, bool) { return f.value(configPrefix + option) }
-
 // order is the list of LSMs that the kernel was told to use, and where that
 // was read: the active list where it is known; else, as the kernel has it
 // (security/security.c), lsm= of the command line before CONFIG_LSM.

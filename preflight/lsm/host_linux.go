@@ -30,11 +30,6 @@ func uname() (release, machine string) {
 	return unix.ByteSliceToString(uts.Release[:]), unix.ByteSliceToString(uts.Machine[:])
 }
 
-func kernelRelease() string {
-	release, _ := uname()
-	return release
-}
-
 // listModules asks lsm_list_modules(2), which needs neither privilege nor
 // securityfs and exists from kernel 6.8 (ad4aff9ec25f).
 func listModules() ([]uint64, error) {

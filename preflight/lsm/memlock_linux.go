@@ -23,18 +23,3 @@ func raiseMemlock() (restore func(), raised bool) {
 	}
 	return func() { _ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &old) }, true
 }
-
-// keepMemlock returns a function that puts RLIMIT_MEMLOCK back to what it is
-// now, where libbpf may have changed it.
-func keepMemlock() (restore func()) {
-	var old unix.Rlimit
-	if !olderThan(kernelRelease(), 5, 11) || unix.Getrlimit(unix.RLIMIT_MEMLOCK, &old) != nil {
-		return func() {}
-	}
-	return func() {
-		var now unix.Rlimit
-		if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &now) == nil && now != old {
-			_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &old)
-		}
-	}
-}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aquasecurity/libbpfgo"
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"github.com/agent-preflight/agent-preflight/preflight"
 	"github.com/agent-preflight/agent-preflight/preflight/lsm/bpf"
@@ -109,6 +110,22 @@ func (l *libbpfLoader) listen() (stop func()) {
 					l.lines = append(l.lines, line)
 				}
 			}
+		}
+	}
+}
+
+// keepMemlock returns a function that puts RLIMIT_MEMLOCK back to what it is
+// now, where libbpf may have changed it.
+func keepMemlock() (restore func()) {
+	var old unix.Rlimit
+	release, _ := uname()
+	if !olderThan(release, 5, 11) || unix.Getrlimit(unix.RLIMIT_MEMLOCK, &old) != nil {
+		return func() {}
+	}
+	return func() {
+		var now unix.Rlimit
+		if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &now) == nil && now != old {
+			_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &old)
 		}
 	}
 }
