@@ -43,6 +43,8 @@ type Result struct {
 	Remedy    Remedy  `json:"remedy"`     // what to do about it
 	Doc       string  `json:"doc"`        // address of the reason's documentation
 	ElapsedMS float64 `json:"elapsed_ms"` // milliseconds from the start of the check to its verdict
+
+	Features []FeatureResult `json:"features,omitempty"` // answers to what the check was asked for
 }
 
 // Fact is one piece of evidence. Where Error is set the fact could not be
