@@ -19,8 +19,9 @@ const Name = "lsm"
 // way other callers wait for it. A conclusive result holds for this boot and is
 // kept; an unknown one is probed again by the next Run.
 type Check struct {
-	loader Loader
-	logger *zap.Logger
+	loader   Loader
+	logger   *zap.Logger
+	features []preflight.Feature
 
 	// examine probes the host and diagnoses what it saw. The program stays
 	// attached until detach is called, on the same goroutine.
@@ -44,6 +45,14 @@ func WithLoader(l Loader) Option { return func(c *Check) { c.loader = l } }
 // WithLogger has the check write its steps, and libbpf's lines about them, at
 // debug level. The default writes nothing.
 func WithLogger(l *zap.Logger) Option { return func(c *Check) { c.logger = l } }
+
+// WithFeatures has the check answer for these features, which libbpf would call
+// by the same names: lsm/HOOK, lsm.s/HOOK and lsm_cgroup/HOOK. Others are left
+// to other checks. Beyond file_open, which is proved, a program is loaded on
+// each hook and never attached: what it would return could change the host.
+func WithFeatures(features ...preflight.Feature) Option {
+	return func(c *Check) { c.features = append(c.features, features...) }
+}
 
 // New returns the LSM check. Nothing is done before Run.
 func New(options ...Option) *Check {
@@ -177,6 +186,7 @@ func (c *Check) interrupted(err error, stage Stage, start time.Time) preflight.R
 	named, _ := findLoader(c.loader)
 	o := Outcome{Loader: named.name, Stage: stage, Interrupted: preflight.Interrupted(err).Reason}
 	result := newResult(nil, o)
+	result.Features = answer(c.features, result, nil) // it did not pass: no hook is asked
 	result.ElapsedMS = milliseconds(time.Since(start))
 	return result
 }

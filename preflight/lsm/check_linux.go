@@ -1,6 +1,7 @@
 package lsm
 
 import (
+	"os"
 	"runtime"
 
 	"go.uber.org/zap"
@@ -11,11 +12,13 @@ import (
 func (c *Check) examineHost(enter func(Stage)) (result preflight.Result, detach func()) {
 	named, ok := findLoader(c.loader)
 	if !ok {
-		return newResult(nil, Outcome{
+		result = newResult(nil, Outcome{
 			Loader: c.loader,
 			Stage:  StageOpen,
 			Err:    "this binary is built without the loader " + string(c.loader),
-		}), func() {}
+		})
+		result.Features = answer(c.features, result, nil)
+		return result, func() {}
 	}
 
 	// What libbpf logs is told apart by thread.
@@ -42,5 +45,7 @@ func (c *Check) examineHost(enter func(Stage)) (result preflight.Result, detach 
 	if Diagnose(nil, outcome).Status != preflight.Pass {
 		facts = thisHost().gather(outcome)
 	}
-	return newResult(facts, outcome), detach
+	result = newResult(facts, outcome)
+	result.Features = answer(c.features, result, func() *hookTable { return newHookTable(thisSurface{os.DirFS("/")}) })
+	return result, detach
 }

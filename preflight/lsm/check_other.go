@@ -20,5 +20,6 @@ func (c *Check) examineHost(func(Stage)) (result preflight.Result, detach func()
 	d := because(Unsupported)
 	result.Reason, result.Summary, result.Doc = d.Reason, d.Summary, d.Reason.Doc()
 	result.Remedy.Summary = reasonInfo(Unsupported).Remedy
+	result.Features = answer(c.features, result, nil)
 	return result, func() {}
 }

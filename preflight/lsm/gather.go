@@ -32,6 +32,9 @@ const (
 	maxBTF  = 64 << 20
 )
 
+// btfPath is the kernel's BTF, relative to the root.
+const btfPath = "sys/kernel/btf/vmlinux"
+
 // gather collects the facts that bear on an outcome. Nothing that it reads
 // needs privilege beyond the file's own mode, and it writes nothing.
 func (h host) gather(o Outcome) Facts {
@@ -78,12 +81,12 @@ func reasonOf(err error) string {
 
 // read returns the text of a small file. name is relative to the root.
 func (g *gatherer) read(name string) (string, error) {
-	raw, err := g.readAll(name, maxText)
+	raw, err := readAll(g.root, name, maxText)
 	return string(raw), err
 }
 
-func (g *gatherer) readAll(name string, most int64) ([]byte, error) {
-	f, err := g.root.Open(name)
+func readAll(root fs.FS, name string, most int64) ([]byte, error) {
+	f, err := root.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +194,7 @@ func (g *gatherer) config() {
 }
 
 func (g *gatherer) readConfig(path string) (map[string]string, error) {
-	raw, err := g.readAll(path, maxText)
+	raw, err := readAll(g.root, path, maxText)
 	if err != nil {
 		return nil, err
 	}
@@ -256,19 +259,22 @@ func (g *gatherer) process() {
 }
 
 func (g *gatherer) btf() {
-	const path = "sys/kernel/btf/vmlinux"
-	raw, err := g.readAll(path, maxBTF)
+	const path = btfPath
+	raw, err := readAll(g.root, path, maxBTF)
 	g.add(factBTF, strconv.Itoa(len(raw)), "/"+path, err)
 	if err != nil {
 		return
 	}
-	found, err := btfHasName(raw, "bpf_lsm_file_open", "register_ftrace_direct")
-	for i, name := range []string{factBTFHook, factBTFDirect} {
+	blob, err := parseBTF(raw)
+	for _, fact := range []struct{ name, function string }{
+		{factBTFHook, hookPrefix + "file_open"},
+		{factBTFDirect, "register_ftrace_direct"},
+	} {
 		value := "n"
-		if err == nil && found[i] {
+		if err == nil && blob.hasName(fact.function) {
 			value = "y"
 		}
-		g.add(name, value, "/"+path, err)
+		g.add(fact.name, value, "/"+path, err)
 	}
 }
 

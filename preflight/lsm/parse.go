@@ -2,8 +2,6 @@ package lsm
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"slices"
@@ -162,36 +160,4 @@ func firstLine(text string) string {
 		line = line[:200]
 	}
 	return line
-}
-
-// btfHeaderSize is the size of struct btf_header (include/uapi/linux/btf.h).
-const btfHeaderSize = 24
-
-// btfHasName reports for each name whether it is a string of the BTF. The name
-// of a function is there if and only if the function is: the kernel's BTF names
-// nothing that it does not describe. Reading the types is not needed for it.
-func btfHasName(raw []byte, names ...string) ([]bool, error) {
-	if len(raw) < btfHeaderSize {
-		return nil, fmt.Errorf("BTF: %d bytes are no header", len(raw))
-	}
-	var order binary.ByteOrder
-	switch {
-	case raw[0] == 0x9f && raw[1] == 0xeb:
-		order = binary.LittleEndian
-	case raw[0] == 0xeb && raw[1] == 0x9f:
-		order = binary.BigEndian
-	default:
-		return nil, fmt.Errorf("BTF: magic number is %#x %#x", raw[0], raw[1])
-	}
-	start := uint64(order.Uint32(raw[4:])) + uint64(order.Uint32(raw[16:]))
-	end := start + uint64(order.Uint32(raw[20:]))
-	if end > uint64(len(raw)) {
-		return nil, fmt.Errorf("BTF: strings end at byte %d of %d", end, len(raw))
-	}
-	text := raw[start:end]
-	found := make([]bool, len(names))
-	for i, name := range names {
-		found[i] = bytes.Contains(text, []byte("\x00"+name+"\x00"))
-	}
-	return found, nil
 }

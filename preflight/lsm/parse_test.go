@@ -142,17 +142,17 @@ func fakeBTF(order binary.ByteOrder, names ...string) []byte {
 func TestBTFHasName(t *testing.T) {
 	for _, order := range []binary.ByteOrder{binary.LittleEndian, binary.BigEndian} {
 		raw := fakeBTF(order, "bpf_lsm_file_open_x", "register_ftrace_direct", "task_struct")
-		got, err := btfHasName(raw, "bpf_lsm_file_open", "register_ftrace_direct")
-		if err != nil || got[0] || !got[1] {
-			t.Errorf("%v: %v, %v", order, got, err)
+		b, err := parseBTF(raw)
+		if err != nil || b.hasName("bpf_lsm_file_open") || !b.hasName("register_ftrace_direct") {
+			t.Errorf("%v: %v", order, err)
 		}
 		for n := range raw {
-			if _, err := btfHasName(raw[:n], "x"); err == nil {
+			if _, err := parseBTF(raw[:n]); err == nil {
 				t.Errorf("%v: no error with %d of %d bytes", order, n, len(raw))
 			}
 		}
 	}
-	if _, err := btfHasName(make([]byte, 100), "x"); err == nil {
+	if _, err := parseBTF(make([]byte, 100)); err == nil {
 		t.Error("no magic number: no error")
 	}
 }
@@ -197,9 +197,18 @@ func FuzzBTF(f *testing.F) {
 	f.Add(fakeBTF(binary.BigEndian, "a", "b"))
 	f.Add([]byte("\x9f\xeb\x01\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"))
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		found, err := btfHasName(raw, "bpf_lsm_file_open")
-		if err == nil && found[0] && !strings.Contains(string(raw), "bpf_lsm_file_open") {
+		b, err := parseBTF(raw)
+		if err != nil {
+			return
+		}
+		if b.hasName("bpf_lsm_file_open") && !strings.Contains(string(raw), "bpf_lsm_file_open") {
 			t.Error("found what is not there")
+		}
+		found, err := b.functions(hookPrefix)
+		for name := range found {
+			if err != nil || !strings.HasPrefix(name, hookPrefix) || !strings.Contains(string(raw), name) {
+				t.Errorf("found %q, %v", name, err)
+			}
 		}
 	})
 }

@@ -4,6 +4,12 @@ import "github.com/agent-preflight/agent-preflight/preflight"
 
 // Reasons of the LSM check. Reasons is the table of what they mean.
 const (
+	Accepted           preflight.Reason = "Accepted"
+	HookMissing        preflight.Reason = "HookMissing"
+	HookRefused        preflight.Reason = "HookRefused"
+	HookNotSleepable   preflight.Reason = "HookNotSleepable"
+	HookNotForCgroups  preflight.Reason = "HookNotForCgroups"
+	NoCgroupLSM        preflight.Reason = "NoCgroupLSM"
 	Enforced           preflight.Reason = "Enforced"
 	NotActive          preflight.Reason = "NotActive"
 	FtraceDisabled     preflight.Reason = "FtraceDisabled"
@@ -52,6 +58,8 @@ func Reasons() []ReasonInfo { return append([]ReasonInfo(nil), reasons...) }
 var reasons = []ReasonInfo{
 	{Enforced, preflight.Pass,
 		"a BPF LSM program on file_open fires and its denial is honoured", ""},
+	{Accepted, preflight.Pass,
+		"file_open is proved to work, and the verifier accepts a program on this hook, which was not attached", ""},
 
 	{NotActive, preflight.Fail,
 		"BPF LSM programs attach but never fire: bpf is not among the active LSMs",
@@ -86,6 +94,21 @@ var reasons = []ReasonInfo{
 	{NoBPF, preflight.Fail,
 		"this kernel has no bpf(2) system call (CONFIG_BPF_SYSCALL)",
 		"Boot a kernel built with CONFIG_BPF_SYSCALL=y and CONFIG_BPF_LSM=y."},
+	{HookMissing, preflight.Fail,
+		"this kernel has no such hook",
+		"See `agent-preflight hooks` for those that it has; a newer kernel may have it."},
+	{HookRefused, preflight.Fail,
+		"the verifier refuses programs on this hook",
+		"Use another hook: the kernel disables some for BPF."},
+	{HookNotSleepable, preflight.Fail,
+		"this hook takes programs that do not sleep, and none that do",
+		"Use lsm/ instead of lsm.s/, without helpers that sleep, or a newer kernel."},
+	{HookNotForCgroups, preflight.Fail,
+		"this hook takes no programs attached to a cgroup",
+		"Use lsm/ and look at the cgroup in the program."},
+	{NoCgroupLSM, preflight.Fail,
+		"this kernel takes no LSM programs attached to a cgroup",
+		"Boot kernel 6.0 or later, built with CONFIG_CGROUP_BPF=y, or use lsm/."},
 
 	{HookBusy, preflight.Unknown,
 		"file_open is held by another direct user of ftrace",
