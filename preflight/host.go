@@ -14,8 +14,8 @@ type Host struct {
 	Distribution string `json:"distribution"` // PRETTY_NAME of os-release(5), or ""
 }
 
-// thisHost describes the running machine.
-func thisHost() Host {
+// ThisHost describes the running machine.
+func ThisHost() Host {
 	release, machine := uname()
 	return Host{Kernel: release, Arch: machine, Distribution: distribution(os.DirFS("/"))}
 }

@@ -15,7 +15,7 @@ var imports = map[string][]string{
 	"preflight/lsm":     {"preflight", "preflight/lsm/bpf", "github.com/cilium/ebpf/...", "github.com/aquasecurity/libbpfgo/...", "go.uber.org/...", "golang.org/x/sys/..."},
 	"preflight/lsm/bpf": {},
 	"cmd/agent-preflight": {"preflight", "preflight/lsm", "preflight/lsm/bpf", "github.com/cilium/ebpf/...", "github.com/aquasecurity/libbpfgo/...",
-		"go.uber.org/...", "golang.org/x/..."},
+		"go.uber.org/...", "go.yaml.in/yaml/v3", "golang.org/x/..."},
 }
 
 // TestImports proves the direction of imports, with everything that is pulled

@@ -99,7 +99,7 @@ func (r *Registry) Run(ctx context.Context) Report {
 		wg.Go(func() { results[i] = runBounded(ctx, c, timeout) })
 	}
 	wg.Wait()
-	return newReport(thisHost(), results)
+	return newReport(ThisHost(), results)
 }
 
 // headStart is how much earlier than the registry a check learns of its

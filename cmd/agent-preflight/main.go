@@ -29,49 +29,73 @@ const detachBound = 5 * time.Second
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run is the command without the process around it.
+// command does one thing and returns the exit code. An error is printed as one
+// line and is exit code 2.
+type command func(args []string, stdout, stderr io.Writer) (int, error)
+
+// run is the program without the process around it.
 func run(args []string, stdout, stderr io.Writer) int {
-	opts, err := parseArgs(args)
+	cmd := check
+	if name != lsmCheck && len(args) > 0 {
+		switch args[0] {
+		case "hooks":
+			cmd, args = hooks, args[1:]
+		case "policies":
+			cmd, args = policies, args[1:]
+		}
+	}
+	code, err := cmd(args, stdout, stderr)
 	if err != nil {
-		fmt.Fprintf(stderr, "%s: %v (try %s --help)\n", program(), err, program())
+		fmt.Fprintf(stderr, "%s: %s (try %s --help)\n", program(), preflight.Printable(err.Error()), program())
 		return exitError
 	}
-	switch {
-	case opts.help:
-		fmt.Fprint(stdout, usage())
-		return exitPass
-	case opts.version:
-		fmt.Fprintf(stdout, "%s %s\n", program(), preflight.Version())
-		return exitPass
-	}
+	return code
+}
 
+// check runs the checks and reports.
+func check(args []string, stdout, stderr io.Writer) (int, error) {
+	opts, err := parseArgs(args)
+	switch {
+	case err != nil:
+		return 0, err
+	case opts.help:
+		_, err := fmt.Fprint(stdout, usage())
+		return exitPass, err
+	case opts.version:
+		_, err := fmt.Fprintf(stdout, "%s %s\n", program(), preflight.Version())
+		return exitPass, err
+	case opts.list:
+		_, err := fmt.Fprintln(stdout, lsm.Name)
+		return exitPass, err
+	}
+	report, wait, err := runChecks(opts, nil, stderr)
+	if err != nil {
+		return 0, err
+	}
+	defer wait()
+	if err := render(stdout, report, opts); err != nil {
+		return 0, fmt.Errorf("write the report: %w", err)
+	}
+	return exitCode(report.Status), nil
+}
+
+// runChecks runs the checks, asking for features. wait waits until the program
+// is detached; the report is there before.
+func runChecks(opts options, features []preflight.Feature, stderr io.Writer) (report preflight.Report, wait func(), err error) {
 	logger := newLogger(stderr, opts.verbose)
-	check := lsm.New(lsm.WithLoader(opts.loader), lsm.WithLogger(logger))
+	check := lsm.New(lsm.WithLoader(opts.loader), lsm.WithLogger(logger), lsm.WithFeatures(features...))
 	registry, err := preflight.NewRegistry(check)
 	if err != nil {
-		fmt.Fprintf(stderr, "%s: %v\n", program(), err)
-		return exitError
+		return report, nil, err
 	}
-	if opts.list {
-		for _, name := range registry.Names() {
-			fmt.Fprintln(stdout, name)
-		}
-		return exitPass
-	}
-
 	registry.SetTimeout(opts.timeout)
-	report := registry.Run(context.Background())
-	if err := render(stdout, report, opts); err != nil {
-		fmt.Fprintf(stderr, "%s: write the report: %v\n", program(), err)
-		return exitError
-	}
-
-	ctx, cancel := context.WithTimeout(context.Background(), detachBound)
-	defer cancel()
-	if err := check.Wait(ctx); err != nil {
-		logger.Warn("the program is still being detached", zap.Error(err))
-	}
-	return exitCode(report.Status)
+	return registry.Run(context.Background()), func() {
+		ctx, cancel := context.WithTimeout(context.Background(), detachBound)
+		defer cancel()
+		if err := check.Wait(ctx); err != nil {
+			logger.Warn("the program is still being detached", zap.Error(err))
+		}
+	}, nil
 }
 
 func exitCode(s preflight.Status) int {

@@ -112,6 +112,12 @@ func TestUsageErrors(t *testing.T) {
 		{"--loader foo", `"foo"`},
 		{"-o", "-o"},
 		{"lsm", `"lsm"`},
+		{"hooks --no-such-flag", "no-such-flag"},
+		{"hooks -o xml", `"xml"`},
+		{"hooks extra", `"extra"`},
+		{"policies", "no file"},
+		{"policies /no/such/file.yaml", "/no/such/file.yaml"},
+		{"policies -o xml a.yaml", `"xml"`},
 	} {
 		var stdout, stderr bytes.Buffer
 		code := run(strings.Fields(tt.args), &stdout, &stderr)

@@ -18,13 +18,17 @@ func render(w io.Writer, report preflight.Report, o options) error {
 		return nil
 	}
 	if o.output == "json" {
-		encoder := json.NewEncoder(w)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(report)
+		return renderJSON(w, report)
 	}
 	_, err := w.Write(text(report, styleFor(w)))
 	return err
+}
+
+func renderJSON(w io.Writer, v any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(v)
 }
 
 // style is how a status looks: with symbols and colours on a terminal.
