@@ -46,34 +46,46 @@ define guest
 	$(call cgo,$(1),-X main.name=lsm_check) -o build/guest/$(1)/bin/lsm_check ./cmd/agent-preflight
 	$(call nocgo,$(1),) -o build/guest/$(1)/bin/agent-preflight-nocgo ./cmd/agent-preflight
 	$(call nocgo,$(1),) -o build/guest/$(1)/init ./integration/guest
+	$(call cgo,$(1),) -o build/guest/$(1)/bin/hostagent ./integration/hostagent
+	$(call nocgo,$(1),) -o build/guest/$(1)/bin/drill ./integration/drill
+	$(call cgo,$(1),) -o build/guest/$(1)/bin/soak ./integration/soak
+	cp integration/hostagent/*.bpf.o build/guest/$(1)/bin/
 endef
 
 ## ---- the BPF objects
 
 bpf := preflight/lsm/bpf
-bpf_objects := $(bpf)/file_open_bpfel.o $(bpf)/file_open_bpfeb.o
+agent := integration/hostagent
 # -mcpu=v2: what the verifier of every kernel from 5.7 takes, on every architecture.
 define compile
-	$(CLANG) -O2 -g -Wall -Werror -target $(1) -mcpu=v2 -ffile-prefix-map=$(CURDIR)=. -c $(bpf)/file_open.bpf.c -o $(2)
-	$(STRIP) -g $(2)
+	$(CLANG) -O2 -g -Wall -Werror -target $(1) -mcpu=v2 -c $(2) -o $(3)
+	$(STRIP) -g $(3)
 endef
 
 .PHONY: bpf
 bpf: deps-bpf ## rebuild the committed BPF objects
-	$(call compile,bpfel,$(bpf)/file_open_bpfel.o)
-	$(call compile,bpfeb,$(bpf)/file_open_bpfeb.o)
+	$(call objects,$(bpf),$(agent))
+
+# Into the directories $(1), for the check, and $(2), for the host agent.
+define objects
+	$(call compile,bpfel,$(bpf)/file_open.bpf.c,$(1)/file_open_bpfel.o)
+	$(call compile,bpfeb,$(bpf)/file_open.bpf.c,$(1)/file_open_bpfeb.o)
+	$(call compile,bpfel,$(agent)/block.bpf.c,$(2)/block.bpf.o)
+	$(call compile,bpfel,$(agent)/creds.bpf.c,$(2)/creds.bpf.o)
+	$(call compile,bpfel,$(agent)/audit.bpf.c,$(2)/audit.bpf.o)
+endef
 
 .PHONY: bpf-verify
 bpf-verify: deps-bpf ## fail if the committed objects are not what the compiler makes of the source
 	mkdir -p build/bpf
-	$(call compile,bpfel,build/bpf/file_open_bpfel.o)
-	$(call compile,bpfeb,build/bpf/file_open_bpfeb.o)
-	for o in $(notdir $(bpf_objects)); do cmp build/bpf/$$o $(bpf)/$$o || exit 1; done
+	$(call objects,build/bpf,build/bpf)
+	cd build/bpf && for o in *_bpfe[lb].o; do cmp $$o $(CURDIR)/$(bpf)/$$o || exit 1; done
+	cd build/bpf && for o in *.bpf.o; do cmp $$o $(CURDIR)/$(agent)/$$o || exit 1; done
 
 ## ---- tests
 
 .PHONY: test
-test: unit lint bpf-verify vm-test ## everything: unit tests, lint, objects, real kernels
+test: unit lint bpf-verify embed vm-test ## everything: unit tests, lint, objects, real kernels
 
 .PHONY: unit
 unit: deps-build ## unit tests, with and without cgo, and with the race detector
@@ -82,6 +94,19 @@ unit: deps-build ## unit tests, with and without cgo, and with the race detector
 	CGO_ENABLED=0 $(GO) test ./...
 	$(GO) test -C tools ./...
 	scripts/with-libbpf $(NATIVE) $(GO) test -race ./...
+
+.PHONY: embed
+embed: deps-arm64 ## build a stranger's agent in every way in which users build
+	cd $(embed) && CGO_ENABLED=0 GOARCH=amd64 $(GO) build -o $(CURDIR)/build/embed/nocgo-amd64 .
+	cd $(embed) && CGO_ENABLED=0 GOARCH=arm64 $(GO) build -o $(CURDIR)/build/embed/nocgo-arm64 .
+	cd $(embed) && $(GO) build -tags nolibbpf -o $(CURDIR)/build/embed/nolibbpf .
+	cd $(embed) && $(CURDIR)/scripts/with-libbpf amd64 $(GO) build $(static) -o $(CURDIR)/build/embed/static-amd64 .
+	cd $(embed) && $(CURDIR)/scripts/with-libbpf arm64 $(GO) build $(static) -o $(CURDIR)/build/embed/static-arm64 .
+	cd $(embed) && $(CURDIR)/scripts/with-system-libbpf $(GO) build -o $(CURDIR)/build/embed/dynamic .
+	readelf -d build/embed/dynamic | grep -q 'NEEDED.*libbpf.so.1'
+
+embed := integration/embed
+static := -tags netgo,osusergo -ldflags '-extldflags "-static"'
 
 .PHONY: lint
 lint: deps-build ## gofmt, vet and staticcheck, for every build of the library
@@ -106,7 +131,7 @@ deps-arm64: deps-build
 deps-bpf:
 	@scripts/need $(CLANG) $(subst strip-,,$(STRIP))
 deps-vm:
-	@scripts/need qemu-system-x86 qemu-system-arm cpio
+	@scripts/need qemu-system-x86 qemu-system-arm cpio bpftool xz-utils zstd lz4
 
 .PHONY: clean
 clean: ## remove what was built; downloads stay in the cache

@@ -82,29 +82,62 @@ func bootName(r Row) string {
 	return strings.TrimSpace(r.Kernel + r.Image + " " + r.Append)
 }
 
+// step is a run and what to make of its result.
+type step struct {
+	row   Row
+	run   job.Run
+	check func(*testing.T, job.Result) *variant // the variant that the result is to be listed under
+}
+
 func testBoot(t *testing.T, group []Row, m *matrix) {
-	var j job.Job
+	var steps []step
 	for _, r := range group {
-		for _, v := range variants {
-			j.Runs = append(j.Runs, job.Run{Name: r.Name + ", " + v.name, Argv: v.argv, Setup: r.Setup})
-		}
+		steps = append(steps, verdictSteps(r)...)
+		steps = append(steps, agentSteps(r)...)
+		steps = append(steps, hooksSteps(r)...)
+	}
+	var j job.Job
+	for _, s := range steps {
+		s.run.Name, s.run.Setup = s.row.Name+", "+s.run.Name, s.row.Setup
+		j.Runs = append(j.Runs, s.run)
 	}
 	out := boot(t, group[0], j)
-	for i, r := range group {
-		for k, v := range variants {
-			result := out.Report.Results[i*len(variants)+k]
-			t.Run(result.Name, func(t *testing.T) {
-				checkRun(t, r, v, result)
-				m.add(r, v, out, result, !t.Failed())
-			})
-		}
+	for i, s := range steps {
+		result := out.Report.Results[i]
+		t.Run(result.Name, func(t *testing.T) {
+			if result.Error != "" || result.Signal != "" {
+				t.Fatalf("it could not be run: %s %s\n%s", result.Error, result.Signal, result.Stderr)
+			}
+			if len(result.Leftovers) > 0 {
+				t.Errorf("left on the host: %v", result.Leftovers)
+			}
+			if v := s.check(t, result); v != nil {
+				m.add(s.row, *v, out, !t.Failed())
+			}
+		})
 	}
+}
+
+func verdictSteps(r Row) []step {
+	var steps []step
+	for _, v := range variants {
+		steps = append(steps, step{r, job.Run{Name: v.name, Argv: v.argv}, func(t *testing.T, result job.Result) *variant {
+			checkVerdict(t, r, v, result)
+			return &v
+		}})
+	}
+	return steps
 }
 
 // boot runs a job on the machine of a row.
 func boot(t *testing.T, r Row, j job.Job) qemu.Output {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), bootTimeout)
+	return bootFor(t, r, j, bootTimeout)
+}
+
+func bootFor(t *testing.T, r Row, j job.Job, timeout time.Duration) qemu.Output {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	image, arch := r.Image, r.Arch
 	if image == "" {
@@ -122,7 +155,7 @@ func boot(t *testing.T, r Row, j job.Job) qemu.Output {
 		t.Fatalf("no programs for %s in %s: run `make guests`", arch, guests)
 	}
 	out, err := qemu.Run(ctx, qemu.Boot{
-		Arch: arch, Kernel: image, Append: r.Append,
+		Arch: arch, Kernel: image, Append: r.Append, MemoryMB: r.MemoryMB,
 		Init: filepath.Join(guests, arch, "init"), Programs: programs, Job: j,
 	})
 	if err != nil {
@@ -136,13 +169,7 @@ func boot(t *testing.T, r Row, j job.Job) qemu.Output {
 
 var exitCodes = map[preflight.Status]int{preflight.Pass: 0, preflight.Fail: 1, preflight.Unknown: 2}
 
-func checkRun(t *testing.T, r Row, v variant, result job.Result) {
-	if result.Error != "" || result.Signal != "" {
-		t.Fatalf("it could not be run: %s %s\n%s", result.Error, result.Signal, result.Stderr)
-	}
-	if len(result.Leftovers) > 0 {
-		t.Errorf("left on the host: %v", result.Leftovers)
-	}
+func checkVerdict(t *testing.T, r Row, v variant, result job.Result) {
 	if want := exitCodes[r.Want.Status]; result.ExitCode != want {
 		t.Errorf("exit code %d, want %d\n%s%s", result.ExitCode, want, result.Stdout, result.Stderr)
 	}
@@ -184,7 +211,7 @@ type cell struct {
 	ok                          bool
 }
 
-func (m *matrix) add(r Row, v variant, out qemu.Output, _ job.Result, ok bool) {
+func (m *matrix) add(r Row, v variant, out qemu.Output, ok bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	arch := r.Arch

@@ -59,3 +59,11 @@ func TestNoCgo(t *testing.T) {
 		t.Errorf("uses cgo: %s (%v)", out, err)
 	}
 }
+
+// TestNoSignals proves that the library cannot install a signal handler.
+func TestNoSignals(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", modulePath+"/preflight/lsm").Output()
+	if err != nil || !strings.Contains(string(out), modulePath) || strings.Contains(string(out), "os/signal") {
+		t.Errorf("imports os/signal, or could not be listed: %v", err)
+	}
+}

@@ -35,7 +35,7 @@ type command func(args []string, stdout, stderr io.Writer) (int, error)
 
 // run is the program without the process around it.
 func run(args []string, stdout, stderr io.Writer) int {
-	cmd := check
+	var cmd command = check
 	if name != lsmCheck && len(args) > 0 {
 		switch args[0] {
 		case "hooks":

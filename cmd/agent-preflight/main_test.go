@@ -37,7 +37,11 @@ var reports = map[string]preflight.Report{
 				{Name: "cmdline.lsm", Source: "/proc/cmdline", Error: "not set"},
 			},
 			Remedy: preflight.Remedy{Summary: "Add bpf.", Commands: []string{"sudo update-grub", "sudo reboot"}},
-			Doc:    preflight.Reason("NotActive").Doc(), ElapsedMS: 27.125,
+			Features: []preflight.FeatureResult{{
+				Feature: "lsm/file_open", Status: preflight.Fail, Reason: "NotActive", Summary: "it never fires",
+				Remedy: preflight.Remedy{Commands: []string{}},
+			}},
+			Doc: preflight.Reason("NotActive").Doc(), ElapsedMS: 27.125,
 		}},
 	},
 	"unknown": {

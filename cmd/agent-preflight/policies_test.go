@@ -50,6 +50,9 @@ func TestReadPolicies(t *testing.T) {
 	}
 	object := write("block.bpf.o", bpf.Object)
 	list := write("list.yaml", []byte("policies:\n- name: other\n"))
+	if got, err := readPolicies([]string{"testdata/policies.json"}); err != nil || len(got) != 3 {
+		t.Errorf("JSON: %+v, %v", got, err)
+	}
 	got, err := readPolicies([]string{object, list})
 	if err != nil || len(got) != 2 || got[0].Name != "block" || got[0].Requires[0] != "lsm/file_open" {
 		t.Errorf("%+v, %v", got, err)

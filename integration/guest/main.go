@@ -75,6 +75,7 @@ var mounts = []struct {
 	{"/dev/shm", "tmpfs", false},
 	{"/sys/kernel/security", "securityfs", true},
 	{"/sys/fs/bpf", "bpf", true},
+	{"/sys/kernel/tracing", "tracefs", true},
 	{"/sys/fs/cgroup", "cgroup2", true},
 }
 

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"github.com/agent-preflight/agent-preflight/preflight"
 )
 
 // Path is where the guest's init finds its Job.
@@ -109,4 +111,29 @@ func Decode(console []byte) (Report, error) {
 		return Report{}, fmt.Errorf("the guest's report: %w", err)
 	}
 	return r, nil
+}
+
+// Drill is what the drill of the host agent saw.
+type Drill struct {
+	Secret   string          `json:"secret"` // errno of a stranger opening the blocked file
+	Public   string          `json:"public"` // and of opening another
+	ExitCode int             `json:"exit_code"`
+	Log      string          `json:"log"`
+	State    json.RawMessage `json:"state"`
+}
+
+// Soak is what many checks in one process came to.
+type Soak struct {
+	Reasons     map[preflight.Reason]int `json:"reasons"` // how often each was answered
+	Before      Figures                  `json:"before"`
+	AfterRow    Figures                  `json:"after_row"`     // after checks one after the other
+	AfterAtOnce Figures                  `json:"after_at_once"` // and after checks at once
+}
+
+// Figures are what a process can let grow.
+type Figures struct {
+	Descriptors int `json:"descriptors"`
+	Goroutines  int `json:"goroutines"`
+	HeapKB      int `json:"heap_kb"`
+	ResidentKB  int `json:"resident_kb"`
 }

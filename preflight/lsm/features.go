@@ -17,12 +17,14 @@ type kind struct {
 	prefix     string // of the feature
 	sleepable  bool
 	attachType uint32 // include/uapi/linux/bpf.h
+	goOn       int32  // what a program returns to change nothing
 }
 
 var (
-	kindMAC       = kind{"lsm/", false, 27}        // BPF_LSM_MAC
-	kindSleepable = kind{"lsm.s/", true, 27}       // BPF_LSM_MAC
-	kindCgroup    = kind{"lsm_cgroup/", false, 43} // BPF_LSM_CGROUP, from 6.0 (69fd337a975c)
+	// For the return values see check_return_code in kernel/bpf/verifier.c.
+	kindMAC       = kind{"lsm/", false, 27, 0}        // BPF_LSM_MAC
+	kindSleepable = kind{"lsm.s/", true, 27, 0}       // BPF_LSM_MAC
+	kindCgroup    = kind{"lsm_cgroup/", false, 43, 1} // BPF_LSM_CGROUP, from 6.0 (69fd337a975c)
 )
 
 var kinds = []kind{kindMAC, kindSleepable, kindCgroup}
@@ -52,7 +54,7 @@ func validHook(hook string) bool {
 type surface interface {
 	// hooks returns the BTF ids of all hooks, by name without prefix.
 	hooks() (map[string]uint32, error)
-	// accepts loads, and does not attach, a program that returns 0, and
+	// accepts loads, and does not attach, a program that does nothing, and
 	// returns "" or the name of the errno.
 	accepts(k kind, id uint32) string
 }
@@ -145,7 +147,7 @@ func answer(features []preflight.Feature, base preflight.Result, open func() *ho
 }
 
 // Hook is a row of the table of hooks of a kernel: for each kind of program
-// "y" where the verifier takes one that returns 0, else why not.
+// "y" where the verifier takes one that does nothing, else why not.
 type Hook struct {
 	Name      string `json:"hook"`
 	MAC       string `json:"lsm"`

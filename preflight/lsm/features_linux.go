@@ -63,6 +63,15 @@ type loadAttr struct {
 	attachBTFID        uint32
 }
 
+// instruction is struct bpf_insn. The registers stay 0, which is r0 in
+// either byte order.
+type instruction struct {
+	opcode    uint8
+	_         uint8 // registers: r0
+	_         int16 // offset
+	immediate int32
+}
+
 const (
 	bpfProgLoad    = 5
 	programTypeLSM = 29
@@ -72,9 +81,9 @@ const (
 // accepts makes the call itself: cilium/ebpf does not load lsm_cgroup programs,
 // and neither library can be told the BTF id that is known here already.
 func (thisSurface) accepts(k kind, id uint32) string {
-	program := [...]uint64{0x00000000000000b7, 0x0000000000000095} // r0 = 0; exit
-	if bigEndian {
-		program = [...]uint64{0xb700000000000000, 0x9500000000000000}
+	program := [...]instruction{
+		{opcode: 0xb7, immediate: k.goOn}, // r0 = goOn
+		{opcode: 0x95},                    // exit
 	}
 	license := [...]byte{'G', 'P', 'L', 0}
 	attr := loadAttr{
@@ -97,8 +106,3 @@ func (thisSurface) accepts(k kind, id uint32) string {
 	unix.Close(int(fd))
 	return ""
 }
-
-var bigEndian = func() bool {
-	one := uint16(1)
-	return *(*byte)(unsafe.Pointer(&one)) == 0
-}()

@@ -7,6 +7,17 @@ package lsm
 #include <stdlib.h>
 #include <bpf/libbpf.h>
 #include "libbpf_log.h"
+
+// glibc keeps the megabytes of type information that libbpf has freed; musl
+// has no such function, nor the need.
+#pragma weak malloc_trim
+int malloc_trim(size_t);
+
+static void give_back(void)
+{
+	if (malloc_trim)
+		malloc_trim(0);
+}
 */
 import "C"
 
@@ -86,6 +97,7 @@ func (l *libbpfLoader) close() {
 	if l.module != nil {
 		defer l.listen()()
 		l.module.Close()
+		C.give_back()
 	}
 }
 

@@ -4,16 +4,15 @@ package schema
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-func compile(t *testing.T) *jsonschema.Schema {
+func compile(t *testing.T, file string) *jsonschema.Schema {
 	t.Helper()
-	schema, err := jsonschema.NewCompiler().Compile("../../docs/schema.json")
+	schema, err := jsonschema.NewCompiler().Compile("../../docs/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -23,32 +22,48 @@ func compile(t *testing.T) *jsonschema.Schema {
 // TestReports validates the golden files of the command, and what the command
 // itself prints on this machine, if REPORT names a file with it.
 func TestReports(t *testing.T) {
-	schema := compile(t)
-	files, err := filepath.Glob("../../cmd/agent-preflight/testdata/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no golden files: %v", err)
+	schema := compile(t, "schema.json")
+	var files []string
+	for _, status := range []string{"pass", "fail", "unknown"} {
+		files = append(files, "../../cmd/agent-preflight/testdata/"+status+".json")
 	}
 	if file := os.Getenv("REPORT"); file != "" {
 		files = append(files, file)
 	}
 	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		report, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		if err := schema.Validate(report); err != nil {
+		if err := schema.Validate(load(t, file)); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 	}
 }
 
+// TestPolicyFile validates the policy file that the command's tests read.
+func TestPolicyFile(t *testing.T) {
+	schema := compile(t, "policies.schema.json")
+	if err := schema.Validate(load(t, "../../cmd/agent-preflight/testdata/policies.json")); err != nil {
+		t.Error(err)
+	}
+	if schema.Validate(load(t, "../../cmd/agent-preflight/testdata/pass.json")) == nil {
+		t.Error("a report is a valid policy file")
+	}
+}
+
+func load(t *testing.T, file string) any {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := jsonschema.UnmarshalJSON(strings.NewReader(string(text)))
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return value
+}
+
 // TestSchemaRefuses proves that the schema is no net without meshes.
 func TestSchemaRefuses(t *testing.T) {
-	schema := compile(t)
+	schema := compile(t, "schema.json")
 	golden, err := os.ReadFile("../../cmd/agent-preflight/testdata/fail.json")
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,60 @@
+//go:build vm
+
+package integration
+
+import (
+	"encoding/json"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/agent-preflight/agent-preflight/integration/job"
+	"github.com/agent-preflight/agent-preflight/preflight/lsm"
+)
+
+// TestSoak runs many checks in one process: SOAK of them one after the other,
+// 20 by default, for each takes a second under emulation; and 64 at once, more
+// than the hook takes programs (38), so that some must wait for others.
+func TestSoak(t *testing.T) {
+	row, atOnce := 20, 64
+	if text := os.Getenv("SOAK"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		row = n
+	}
+	for _, l := range []lsm.Loader{lsm.Libbpf, lsm.EBPF} {
+		t.Run(string(l), func(t *testing.T) {
+			t.Parallel()
+			out := bootFor(t, Row{Kernel: "amd64-6.12", MemoryMB: 2048}, job.Job{Runs: []job.Run{{
+				Argv:    []string{"soak", "--row", strconv.Itoa(row), "--at-once", strconv.Itoa(atOnce), "--loader", string(l)},
+				Timeout: bootTimeout + time.Duration(row)*3*time.Second,
+			}}}, bootTimeout+time.Duration(row)*3*time.Second)
+			result := out.Report.Results[0]
+			var s job.Soak
+			if err := json.Unmarshal([]byte(result.Stdout), &s); err != nil || result.ExitCode != 0 {
+				t.Fatalf("exit code %d, %s, %v\n%s%s", result.ExitCode, result.Error, err, result.Stdout, result.Stderr)
+			}
+			if s.Reasons[lsm.Enforced] != row+atOnce {
+				t.Errorf("verdicts %v, want %d of %s", s.Reasons, row+atOnce, lsm.Enforced)
+			}
+			for name, f := range map[string]job.Figures{"in a row": s.AfterRow, "at once": s.AfterAtOnce} {
+				if f.Descriptors > s.Before.Descriptors || f.Goroutines > s.Before.Goroutines {
+					t.Errorf("after checks %s: %+v, before %+v", name, f, s.Before)
+				}
+			}
+			// Noise of the runtime is tens of kilobytes, whatever the number of
+			// checks; a leak of one check's 30 kB of objects would show.
+			if grown := s.AfterRow.HeapKB - s.Before.HeapKB; grown > 500 {
+				t.Errorf("the heap grew by %d kB", grown)
+			}
+			if len(result.Leftovers) > 0 {
+				t.Errorf("left on the host: %v", result.Leftovers)
+			}
+			t.Logf("%d in a row and %d at once in %v of the guest's time: before %+v, after the row %+v, after those at once %+v",
+				row, atOnce, result.Elapsed, s.Before, s.AfterRow, s.AfterAtOnce)
+		})
+	}
+}
