@@ -121,6 +121,15 @@ lint: deps-build ## gofmt, vet and staticcheck, for every build of the library
 vm-test: guests deps-vm ## boot every host of the table in QEMU; KERNELS=dir adds kernels of your own
 	CGO_ENABLED=0 $(GO) test -tags vm -count=1 -timeout 60m -v ./integration
 
+.PHONY: soak
+soak: guests deps-vm ## 1,000 checks in one process, with each loader; some twenty minutes under emulation
+	SOAK=1000 CGO_ENABLED=0 $(GO) test -tags vm -count=1 -timeout 120m -v -run TestSoak ./integration
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for a minute
+	for t in FuzzText FuzzBTF FuzzRequirementsOf; do CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime 60s ./preflight/lsm || exit 1; done
+	CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz FuzzParsePolicies -fuzztime 60s ./cmd/agent-preflight
+
 ## ---- what has to be installed
 
 .PHONY: deps-build deps-arm64 deps-bpf deps-vm

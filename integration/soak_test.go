@@ -25,13 +25,25 @@ func TestSoak(t *testing.T) {
 		}
 		row = n
 	}
-	for _, l := range []lsm.Loader{lsm.Libbpf, lsm.EBPF} {
-		t.Run(string(l), func(t *testing.T) {
+	for _, tt := range []struct {
+		host        Row
+		loader      lsm.Loader
+		row, atOnce int
+	}{
+		{Row{Kernel: "amd64-6.12", MemoryMB: 2048}, lsm.Libbpf, row, atOnce},
+		{Row{Kernel: "amd64-6.12", MemoryMB: 2048}, lsm.EBPF, row, atOnce},
+		// RLIMIT_MEMLOCK, 64 kB here, counts before 5.11.
+		{Row{Kernel: "amd64-5.10", Append: "lsm=lockdown,yama,bpf"}, lsm.Libbpf, 2, 8},
+		{Row{Kernel: "amd64-5.10", Append: "lsm=lockdown,yama,bpf"}, lsm.EBPF, 2, 8},
+	} {
+		t.Run(bootName(tt.host)+", "+string(tt.loader), func(t *testing.T) {
 			t.Parallel()
-			out := bootFor(t, Row{Kernel: "amd64-6.12", MemoryMB: 2048}, job.Job{Runs: []job.Run{{
-				Argv:    []string{"soak", "--row", strconv.Itoa(row), "--at-once", strconv.Itoa(atOnce), "--loader", string(l)},
-				Timeout: bootTimeout + time.Duration(row)*3*time.Second,
-			}}}, bootTimeout+time.Duration(row)*3*time.Second)
+			timeout := bootTimeout + time.Duration(tt.row)*3*time.Second
+			row, atOnce := tt.row, tt.atOnce
+			out := bootFor(t, tt.host, job.Job{Runs: []job.Run{{
+				Argv:    []string{"soak", "--row", strconv.Itoa(row), "--at-once", strconv.Itoa(atOnce), "--loader", string(tt.loader)},
+				Timeout: timeout,
+			}}}, timeout)
 			result := out.Report.Results[0]
 			var s job.Soak
 			if err := json.Unmarshal([]byte(result.Stdout), &s); err != nil || result.ExitCode != 0 {
@@ -41,6 +53,9 @@ func TestSoak(t *testing.T) {
 				t.Errorf("verdicts %v, want %d of %s", s.Reasons, row+atOnce, lsm.Enforced)
 			}
 			for name, f := range map[string]job.Figures{"in a row": s.AfterRow, "at once": s.AfterAtOnce} {
+				if f.Memlock != s.Before.Memlock {
+					t.Errorf("RLIMIT_MEMLOCK is %d after checks %s, before %d", f.Memlock, name, s.Before.Memlock)
+				}
 				if f.Descriptors > s.Before.Descriptors || f.Goroutines > s.Before.Goroutines {
 					t.Errorf("after checks %s: %+v, before %+v", name, f, s.Before)
 				}

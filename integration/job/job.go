@@ -136,4 +136,6 @@ type Figures struct {
 	Goroutines  int `json:"goroutines"`
 	HeapKB      int `json:"heap_kb"`
 	ResidentKB  int `json:"resident_kb"`
+
+	Memlock uint64 `json:"memlock"` // RLIMIT_MEMLOCK, soft, bytes
 }

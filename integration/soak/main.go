@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/agent-preflight/agent-preflight/integration/job"
 	"github.com/agent-preflight/agent-preflight/preflight"
 	"github.com/agent-preflight/agent-preflight/preflight/lsm"
@@ -40,11 +42,13 @@ func main() {
 		s.Reasons[got.Reason]++
 	}
 
+	memlock := figures().Memlock
 	for range min(10, *row) { // caches of the loaders and the runtime
 		one()
 	}
 	clear(s.Reasons)
 	s.Before = figures()
+	s.Before.Memlock = memlock
 	for range *row {
 		one()
 	}
@@ -72,5 +76,10 @@ func figures() job.Figures {
 	if fields := strings.Fields(rest); len(fields) > 0 {
 		kb, _ = strconv.Atoi(fields[0])
 	}
-	return job.Figures{Descriptors: len(fds), Goroutines: runtime.NumGoroutine(), HeapKB: int(m.HeapAlloc / 1024), ResidentKB: kb}
+	var limit unix.Rlimit
+	_ = unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit)
+	return job.Figures{
+		Descriptors: len(fds), Goroutines: runtime.NumGoroutine(), HeapKB: int(m.HeapAlloc / 1024), ResidentKB: kb,
+		Memlock: limit.Cur,
+	}
 }

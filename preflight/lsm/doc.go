@@ -13,8 +13,8 @@
 // It answers what was answered before, for every file but the sentinel, which
 // no other process can open. Nothing is mounted, pinned or written to disk;
 // the program is held by a file descriptor of this process, so that the kernel
-// removes it even after SIGKILL. On kernels before 5.11, and only where the
-// limit is the obstacle, RLIMIT_MEMLOCK is raised while the program is loaded.
+// removes it even after SIGKILL. On kernels before 5.11, where BPF memory counts
+// towards RLIMIT_MEMLOCK, the limit is raised while the program is loaded.
 //
 // # Time
 //

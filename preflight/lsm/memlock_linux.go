@@ -1,25 +1,49 @@
 package lsm
 
-import "golang.org/x/sys/unix"
+import (
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
 
 // Up to kernel 5.10 the memory of BPF programs and maps counts towards
-// RLIMIT_MEMLOCK; from 5.11 it is charged to the memory cgroup
-// (3ac1f01b43b6 and the commits before it) and the limit does not matter.
+// RLIMIT_MEMLOCK; from 5.11 it is charged to the memory cgroup (3ac1f01b43b6
+// and the commits before it) and the limit does not matter.
 
-// raiseMemlock lifts RLIMIT_MEMLOCK as far as this process may and returns the
-// function that puts it back. raised is false where there was nothing to lift.
-func raiseMemlock() (restore func(), raised bool) {
-	var old unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &old) != nil || old.Cur == unix.RLIM_INFINITY {
-		return nil, false
+// memlockLift is the process's limit while checks load programs. The limit is
+// one for the whole process, so checks in different goroutines must share it.
+var memlockLift struct {
+	sync.Mutex
+	holders int
+	old     unix.Rlimit
+}
+
+// liftMemlock lifts RLIMIT_MEMLOCK as far as this process may, on kernels where
+// it matters, and returns the function that puts it back. The last of several
+// holders does so.
+func liftMemlock() (restore func()) {
+	if release, _ := uname(); !olderThan(release, 5, 11) {
+		return func() {}
 	}
-	lifted := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
-	if unix.Setrlimit(unix.RLIMIT_MEMLOCK, &lifted) != nil {
-		// Without CAP_SYS_RESOURCE the hard limit is the most.
-		lifted = unix.Rlimit{Cur: old.Max, Max: old.Max}
-		if old.Cur == old.Max || unix.Setrlimit(unix.RLIMIT_MEMLOCK, &lifted) != nil {
-			return nil, false
+	m := &memlockLift
+	m.Lock()
+	defer m.Unlock()
+	if m.holders == 0 {
+		if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &m.old) != nil {
+			return func() {}
+		}
+		lifted := unix.Rlimit{Cur: unix.RLIM_INFINITY, Max: unix.RLIM_INFINITY}
+		if unix.Setrlimit(unix.RLIMIT_MEMLOCK, &lifted) != nil {
+			// Without CAP_SYS_RESOURCE the hard limit is the most.
+			_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: m.old.Max, Max: m.old.Max})
 		}
 	}
-	return func() { _ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &old) }, true
+	m.holders++
+	return func() {
+		m.Lock()
+		defer m.Unlock()
+		if m.holders--; m.holders == 0 {
+			_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &m.old)
+		}
+	}
 }

@@ -30,22 +30,8 @@ func (l *ebpfLoader) open() (err error) {
 	return err
 }
 
-func (l *ebpfLoader) load() error {
-	err := l.tryLoad()
-	if !errors.Is(err, unix.EPERM) {
-		return err
-	}
-	// Before 5.11 BPF memory counts towards RLIMIT_MEMLOCK. libbpf raises it
-	// by itself; this library leaves it to us.
-	restore, raised := raiseMemlock()
-	if !raised {
-		return err
-	}
-	defer restore()
-	return l.tryLoad()
-}
-
-func (l *ebpfLoader) tryLoad() (err error) {
+func (l *ebpfLoader) load() (err error) {
+	defer liftMemlock()()
 	l.coll, err = ebpf.NewCollection(l.spec)
 	var refused *ebpf.VerifierError
 	if errors.As(err, &refused) {

@@ -27,7 +27,6 @@ import (
 
 	"github.com/aquasecurity/libbpfgo"
 	"go.uber.org/zap"
-	"golang.org/x/sys/unix"
 
 	"github.com/agent-preflight/agent-preflight/preflight"
 	"github.com/agent-preflight/agent-preflight/preflight/lsm/bpf"
@@ -60,7 +59,7 @@ func (l *libbpfLoader) open() (err error) {
 
 func (l *libbpfLoader) load() error {
 	defer l.listen()()
-	defer keepMemlock()()
+	defer liftMemlock()() // also undoes what libbpf does about the limit by itself
 	if err := l.module.BPFLoadObject(); err != nil {
 		return err
 	}
@@ -122,22 +121,6 @@ func (l *libbpfLoader) listen() (stop func()) {
 					l.lines = append(l.lines, line)
 				}
 			}
-		}
-	}
-}
-
-// keepMemlock returns a function that puts RLIMIT_MEMLOCK back to what it is
-// now, where libbpf may have changed it.
-func keepMemlock() (restore func()) {
-	var old unix.Rlimit
-	release, _ := uname()
-	if !olderThan(release, 5, 11) || unix.Getrlimit(unix.RLIMIT_MEMLOCK, &old) != nil {
-		return func() {}
-	}
-	return func() {
-		var now unix.Rlimit
-		if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &now) == nil && now != old {
-			_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &old)
 		}
 	}
 }
