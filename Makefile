@@ -58,7 +58,7 @@ bpf := preflight/lsm/bpf
 agent := integration/hostagent
 # -mcpu=v2: what the verifier of every kernel from 5.7 takes, on every architecture.
 define compile
-	$(CLANG) -O2 -g -Wall -Werror -target $(1) -mcpu=v2 -c $(2) -o $(3)
+	$(CLANG) -O2 -g -Wall -Werror -target $(1) -mcpu=v2 -ffile-prefix-map=$(CURDIR)=. -c $(2) -o $(3)
 	$(STRIP) -g $(3)
 endef
 
