@@ -127,8 +127,8 @@ soak: guests deps-vm ## 1,000 checks in one process, with each loader; some twen
 
 .PHONY: fuzz
 fuzz: ## each fuzz target for a minute
-	for t in FuzzText FuzzBTF FuzzRequirementsOf; do CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime 60s ./preflight/lsm || exit 1; done
-	CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz FuzzParsePolicies -fuzztime 60s ./cmd/agent-preflight
+	for t in FuzzText FuzzBTF FuzzRequirementsOf; do CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz "^$$t\$$" -fuzztime 60s -fuzzminimizetime 100x ./preflight/lsm || exit 1; done
+	CGO_ENABLED=0 $(GO) test -run '^$$' -fuzz FuzzParsePolicies -fuzztime 60s -fuzzminimizetime 100x ./cmd/agent-preflight
 
 ## ---- what has to be installed
 
