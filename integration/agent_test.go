@@ -163,7 +163,11 @@ func hooksSteps(r Row) []step {
 		}}}
 }
 
-var hookFunction = regexp.MustCompile(`(?m)^\[\d+\] FUNC 'bpf_lsm_(\w+)'`)
+var (
+	hookFunction = regexp.MustCompile(`(?m)^\[\d+\] FUNC 'bpf_lsm_(\w+)'`)
+	hookUnion    = regexp.MustCompile(`(?m)^\[\d+\] UNION 'security_list_options'.*\n((?:\t.*\n)*)`)
+	unionMember  = regexp.MustCompile(`(?m)^\t'(\w+)'`)
+)
 
 // hooksByBpftool reads the BTF of a row's kernel image, outside of any machine.
 func hooksByBpftool(t *testing.T, r Row) []string {
@@ -187,9 +191,17 @@ func hooksByBpftool(t *testing.T, r Row) []string {
 	if err != nil {
 		t.Fatalf("%v: %v: %s", dump, err, stderr.String())
 	}
+	members := map[string]bool{}
+	if union := hookUnion.FindSubmatch(out); union != nil {
+		for _, match := range unionMember.FindAllSubmatch(union[1], -1) {
+			members[string(match[1])] = true
+		}
+	}
 	var names []string
 	for _, match := range hookFunction.FindAllSubmatch(out, -1) {
-		names = append(names, string(match[1]))
+		if name := string(match[1]); members[name] { // the others are functions about BPF LSM
+			names = append(names, name)
+		}
 	}
 	slices.Sort(names)
 	return names

@@ -24,8 +24,7 @@ func (s Status) String() string {
 	return statusNames[s]
 }
 
-// Conclusive reports whether s would be the same if the check ran again on
-// this boot, so that it may be cached.
+// Conclusive reports whether the question was answered.
 func (s Status) Conclusive() bool { return s == Pass || s == Fail }
 
 // MarshalText writes the word for s. A value that is none of the constants is

@@ -35,14 +35,21 @@ type options struct {
 
 const formats = "text, json"
 
-// flags returns the flag set that all commands share, to add to.
-func flags(o *options) *flag.FlagSet {
+// outputFlags returns the flags that all commands share, to add to.
+func outputFlags(o *options) *flag.FlagSet {
+	o.timeout = preflight.DefaultTimeout
 	set := flag.NewFlagSet(program(), flag.ContinueOnError)
 	set.SetOutput(io.Discard) // run reports the error, once and on one line
 	set.StringVar(&o.output, "o", "text", "")
 	set.StringVar(&o.output, "output", "text", "")
 	set.BoolVar(&o.quiet, "q", false, "")
 	set.BoolVar(&o.quiet, "quiet", false, "")
+	return set
+}
+
+// flags returns the flags of the commands that run the checks, to add to.
+func flags(o *options) *flag.FlagSet {
+	set := outputFlags(o)
 	set.BoolVar(&o.verbose, "v", false, "")
 	set.BoolVar(&o.verbose, "verbose", false, "")
 	set.DurationVar(&o.timeout, "timeout", preflight.DefaultTimeout, "")
@@ -102,7 +109,7 @@ func usage() string {
 	commands := ""
 	if name != lsmCheck {
 		commands = fmt.Sprintf(`       %[1]s policies [flags] FILE...   which policies this host can enforce
-       %[1]s hooks [--all] [flags]      which LSM hooks its verifier accepts
+       %[1]s hooks [--all] [-o FORMAT] [-q]   which LSM hooks the verifier accepts
 `, name)
 	}
 	return fmt.Sprintf(`%[1]s proves whether BPF LSM works on this host, by doing it.

@@ -119,6 +119,7 @@ func TestUsageErrors(t *testing.T) {
 		{"hooks --no-such-flag", "no-such-flag"},
 		{"hooks -o xml", `"xml"`},
 		{"hooks extra", `"extra"`},
+		{"hooks --loader ebpf", "loader"},
 		{"policies", "no file"},
 		{"policies /no/such/file.yaml", "/no/such/file.yaml"},
 		{"policies -o xml a.yaml", `"xml"`},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"strings"
 )
 
@@ -14,7 +15,9 @@ import (
 const (
 	btfHeaderSize = 24 // struct btf_header, include/uapi/linux/btf.h
 	btfTypeSize   = 12 // struct btf_type
+	btfKindUnion  = 5
 	btfKindFunc   = 12
+	btfMemberSize = 12 // struct btf_member
 )
 
 // btfExtra is how many bytes follow struct btf_type, by kind: a fixed number
@@ -84,9 +87,10 @@ func (b btfBlob) hasName(name string) bool {
 	return bytes.Contains(b.text, []byte("\x00"+name+"\x00"))
 }
 
-// functions returns the type ids of the functions whose names begin with prefix.
-func (b btfBlob) functions(prefix string) (map[string]uint32, error) {
-	found := map[string]uint32{}
+// functions returns the type ids of the functions whose names begin with prefix
+// and go on with the name of a member of a union.
+func (b btfBlob) functions(prefix, union string) (map[string]uint32, error) {
+	found, members := map[string]uint32{}, map[string]bool{}
 	id := uint32(0)
 	for at := uint64(0); at < uint64(len(b.types)); {
 		id++
@@ -99,13 +103,20 @@ func (b btfBlob) functions(prefix string) (map[string]uint32, error) {
 		if !ok {
 			return nil, fmt.Errorf("BTF: type %d is of kind %d, which is not known", id, kind)
 		}
-		if kind == btfKindFunc {
-			if text, ok := b.nameAt(name); ok && strings.HasPrefix(text, prefix) {
-				found[text] = id
+		switch text, ok := b.nameAt(name); {
+		case !ok:
+		case kind == btfKindFunc && strings.HasPrefix(text, prefix):
+			found[text] = id
+		case kind == btfKindUnion && text == union:
+			for member := at + btfTypeSize; member < at+btfTypeSize+vlen*btfMemberSize && member+4 <= uint64(len(b.types)); member += btfMemberSize {
+				if text, ok := b.nameAt(b.order.Uint32(b.types[member:])); ok {
+					members[prefix+text] = true
+				}
 			}
 		}
 		at += btfTypeSize + extra.fixed + extra.each*vlen
 	}
+	maps.DeleteFunc(found, func(name string, _ uint32) bool { return !members[name] })
 	return found, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,8 +17,9 @@ import (
 const Name = "lsm"
 
 // Check is the LSM check. It is safe for concurrent use: while a probe is under
-// way other callers wait for it. A conclusive result holds for this boot and is
-// kept; an unknown one is probed again by the next Run.
+// way other callers wait for it. A result that holds for the rest of this boot is
+// kept; one that is unknown in any part, or that can be mended without a reboot,
+// is probed again by the next Run.
 type Check struct {
 	loader   Loader
 	logger   *zap.Logger
@@ -79,6 +81,7 @@ func (c *Check) Run(ctx context.Context) preflight.Result {
 	select {
 	case <-a.verdict:
 		result := a.result
+		result.Facts, result.Features = slices.Clone(result.Facts), slices.Clone(result.Features)
 		result.ElapsedMS = milliseconds(time.Since(start))
 		return result
 	case <-ctx.Done():
@@ -175,11 +178,20 @@ func (c *Check) work(a *attempt) {
 // settle publishes the result of an attempt.
 func (c *Check) settle(a *attempt) {
 	c.mu.Lock()
-	if !a.result.Status.Conclusive() {
+	if !lasting(a.result) {
 		c.current = nil
 	}
 	c.mu.Unlock()
 	close(a.verdict)
+}
+
+// lasting reports whether a result holds for the rest of this boot, with all its
+// answers: nothing in it is unknown, and nothing but a reboot mends it.
+func lasting(r preflight.Result) bool {
+	if !r.Status.Conclusive() || r.Reason == FtraceDisabled || r.Reason == NoKernelBTF {
+		return false
+	}
+	return !slices.ContainsFunc(r.Features, func(f preflight.FeatureResult) bool { return !f.Status.Conclusive() })
 }
 
 func (c *Check) interrupted(err error, stage Stage, start time.Time) preflight.Result {

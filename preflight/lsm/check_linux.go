@@ -46,6 +46,7 @@ func (c *Check) examineHost(enter func(Stage)) (result preflight.Result, detach 
 		facts = thisHost().gather(outcome)
 	}
 	result = newResult(facts, outcome)
+	defer liftMemlock()()
 	result.Features = answer(c.features, result, func() *hookTable { return newHookTable(thisSurface{os.DirFS("/")}) })
 	return result, detach
 }

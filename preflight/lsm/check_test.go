@@ -70,6 +70,24 @@ func TestConclusiveResultIsKept(t *testing.T) {
 	}
 }
 
+func TestWhatIsNotKept(t *testing.T) {
+	part := passed
+	part.Features = []preflight.FeatureResult{{Feature: "lsm/x", Status: preflight.Unknown, Reason: OutOfResources}}
+	for name, first := range map[string]preflight.Result{
+		"a part is unknown":       part,
+		"mended by a sysctl":      {Status: preflight.Fail, Reason: FtraceDisabled},
+		"mended by mounting /sys": {Status: preflight.Fail, Reason: NoKernelBTF},
+	} {
+		f, c := newFake(first, passed)
+		close(f.examine)
+		close(f.detach)
+		c.Run(t.Context())
+		if got := c.Run(t.Context()); got.Reason != Enforced || len(got.Features) != 0 || f.attempts.Load() != 2 {
+			t.Errorf("%s: %v after %d attempts", name, got, f.attempts.Load())
+		}
+	}
+}
+
 func TestConcurrentRunsShareAProbe(t *testing.T) {
 	f, c := newFake(passed)
 	close(f.detach)

@@ -84,11 +84,11 @@ func diagnoseLoad(f Facts, o Outcome) Diagnosis {
 	// What is left, ESRCH of the loader or EINVAL and others of the kernel, is
 	// about the hook: it is not in this kernel, or not described.
 	switch {
-	case olderThan(release, 5, 7):
+	case olderThan(release, 5, 7) && !f.is(factBTFHook, "y"): // some distributions backport
 		return because(KernelTooOld, "it is "+release)
 	case f.is(configPrefix+"CONFIG_BPF_LSM", "n"), f.is(factBTFHook, "n"):
 		return because(NotBuilt, details(f, configPrefix+"CONFIG_BPF_LSM", factBTFHook)...)
-	case f.is(configPrefix+"CONFIG_DEBUG_INFO_BTF", "n"), missing(f, factBTF):
+	case f.is(configPrefix+"CONFIG_DEBUG_INFO_BTF", "n"), absent(f, factBTF):
 		return because(NoKernelBTF)
 	}
 	return internal(o)
@@ -105,11 +105,12 @@ func verifierSpoke(log []string) bool {
 	return false
 }
 
-// missing reports that a fact was asked for and could not be established.
-func missing(f Facts, name string) bool {
+// absent reports that the file of a fact does not exist, which is not the same
+// as a file that cannot be read.
+func absent(f Facts, name string) bool {
 	for _, fact := range f {
 		if fact.Name == name {
-			return fact.Error != ""
+			return fact.Error == notExist
 		}
 	}
 	return false
@@ -127,10 +128,10 @@ func details(f Facts, names ...string) []string {
 }
 
 func diagnoseENOSYS(f Facts) Diagnosis {
-	if f.is(factSeccomp, seccompFilter) && !f.is(configPrefix+"CONFIG_BPF_SYSCALL", "n") {
-		return because(DeniedBySeccomp, "it answers ENOSYS")
+	if f.is(configPrefix+"CONFIG_BPF_SYSCALL", "n") || f.is(factSeccomp, "0") {
+		return because(NoBPF)
 	}
-	return because(NoBPF)
+	return because(DeniedBySeccomp, "bpf(2) answers ENOSYS")
 }
 
 // diagnoseEPERM tells apart the many things that answer EPERM to loading, most
@@ -142,9 +143,8 @@ func diagnoseEPERM(f Facts) Diagnosis {
 	if lacking := missingCapabilities(f); lacking != "" {
 		return because(MissingCapability, "missing: "+lacking)
 	}
-	otherLoads := f.is(factSocketFilter, loads)
-	if otherLoads {
-		// Capabilities are there, and BPF is open to this process.
+	if f.is(factSocketFilter, loads) && !f.is(factTracepoint, "EPERM") {
+		// BPF is open to this process, and so is what needs CAP_PERFMON.
 		return because(DeniedByPolicy)
 	}
 	if f.is(factSeccomp, seccompFilter) && f.is(factGate, "EPERM") {
@@ -255,6 +255,8 @@ func diagnoseSilence(f Facts) Diagnosis {
 		return because(FtraceDisabled)
 	case known && f.is(factFtrace, "1"):
 		return because(NotFiring)
+	case known:
+		return because(FtraceDisabled, "presumably: the setting could not be read")
 	}
 	return because(NotActive, "the list could not be read")
 }

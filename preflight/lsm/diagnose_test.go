@@ -21,7 +21,7 @@ func known(values map[string]string) Facts {
 func unreadable(names ...string) Facts {
 	var f Facts
 	for _, name := range names {
-		f = append(f, preflight.Fact{Name: name, Error: "no such file or directory", Source: "test"})
+		f = append(f, preflight.Fact{Name: name, Error: notExist, Source: "test"})
 	}
 	return f
 }
@@ -50,12 +50,16 @@ func TestDiagnose(t *testing.T) {
 		{"load: the configuration says off", known(m{factRelease: "6.1.0", builtIn: "n"}), Outcome{Stage: StageLoad, Errno: "EINVAL"}, NotBuilt, preflight.Fail},
 		{"load: hook symbol missing", known(m{factRelease: "6.1.0", builtIn: "n"}), Outcome{Stage: StageLoad, Errno: "ENOENT"}, NotBuilt, preflight.Fail},
 		{"load: armhf 6.12, no BTF", append(known(m{factRelease: "6.12.1", builtIn: "y"}), unreadable(factBTF)...), Outcome{Stage: StageLoad, Errno: "ESRCH"}, NoKernelBTF, preflight.Fail},
+		{"load: BTF is there and cannot be read", Facts{{Name: factBTF, Error: "permission denied"}}, Outcome{Stage: StageLoad, Errno: "ESRCH"}, Internal, preflight.Unknown},
+		{"load: RHEL 8, 4.18 with the hook backported", known(m{factRelease: "4.18.0-553.el8", factBTFHook: "y", factBTF: "5"}), Outcome{Stage: StageLoad, Errno: "EINVAL"}, Internal, preflight.Unknown},
 		{"load: EINVAL with all in place", known(m{factRelease: "6.12.1", builtIn: "y", factBTFHook: "y", factBTF: "5"}), Outcome{Stage: StageLoad, Errno: "EINVAL"}, Internal, preflight.Unknown},
 		{"load: verifier refuses", nil, Outcome{Stage: StageLoad, Errno: "EACCES", Log: verdict}, Internal, preflight.Unknown},
 		{"load: SELinux", nil, Outcome{Stage: StageLoad, Errno: "EACCES", Log: []string{"libbpf: failed"}}, DeniedByLSM, preflight.Unknown},
 		{"load: JIT fails", nil, Outcome{Stage: StageLoad, Errno: "ENOTSUPP"}, NoJIT, preflight.Fail},
 		{"load: out of memory", nil, Outcome{Stage: StageLoad, Errno: "ENOMEM"}, OutOfResources, preflight.Unknown},
 		{"load: no bpf(2)", known(m{factSeccomp: "0"}), Outcome{Stage: StageLoad, Errno: "ENOSYS"}, NoBPF, preflight.Fail},
+		{"load: ENOSYS, and nothing is known", nil, Outcome{Stage: StageLoad, Errno: "ENOSYS"}, DeniedBySeccomp, preflight.Unknown},
+		{"load: ENOSYS, and the configuration is clear", known(m{factSeccomp: "2", "config.CONFIG_BPF_SYSCALL": "n"}), Outcome{Stage: StageLoad, Errno: "ENOSYS"}, NoBPF, preflight.Fail},
 		{"load: seccomp answers ENOSYS", known(m{factSeccomp: "2"}), Outcome{Stage: StageLoad, Errno: "ENOSYS"}, DeniedBySeccomp, preflight.Unknown},
 
 		{"EPERM: no capabilities", known(m{factRelease: "6.12.1", factCaps: "none", factUserNS: userNSInitial}), Outcome{Stage: StageLoad, Errno: "EPERM"}, MissingCapability, preflight.Unknown},
@@ -63,6 +67,7 @@ func TestDiagnose(t *testing.T) {
 		{"EPERM: CAP_BPF before it existed", known(m{factRelease: "5.7.1", factCaps: "CAP_BPF,CAP_PERFMON"}), Outcome{Stage: StageLoad, Errno: "EPERM"}, MissingCapability, preflight.Unknown},
 		{"EPERM: user namespace with all capabilities", known(m{factCaps: root, factUserNS: userNSOther}), Outcome{Stage: StageLoad, Errno: "EPERM"}, UserNamespace, preflight.Unknown},
 		{"EPERM: controls load", known(m{factRelease: "6.18.44", factCaps: root, factUserNS: userNSInitial, factSocketFilter: loads, factTracepoint: loads}), Outcome{Stage: StageLoad, Errno: "EPERM"}, DeniedByPolicy, preflight.Unknown},
+		{"EPERM: unprivileged BPF allowed, capabilities unreadable", known(m{factRelease: "6.1.0", factSocketFilter: loads, factTracepoint: "EPERM"}), Outcome{Stage: StageLoad, Errno: "EPERM"}, MissingCapability, preflight.Unknown},
 		{"EPERM: seccomp stops bpf(2)", known(m{factRelease: "6.1.0", factCaps: root, factSeccomp: "2", factGate: "EPERM", factSocketFilter: "EPERM"}), Outcome{Stage: StageLoad, Errno: "EPERM"}, DeniedBySeccomp, preflight.Unknown},
 		{"EPERM: memlock before 5.11", known(m{factRelease: "5.10.0", factCaps: root, factMemlock: "0", factSeccomp: "0", factSocketFilter: "EPERM"}), Outcome{Stage: StageLoad, Errno: "EPERM"}, MemlockLimit, preflight.Unknown},
 		{"EPERM: memlock does not count from 5.11", known(m{factRelease: "5.15.0", factCaps: root, factMemlock: "0", factSeccomp: "0", factSocketFilter: "EPERM"}), Outcome{Stage: StageLoad, Errno: "EPERM"}, DeniedByPolicy, preflight.Unknown},
@@ -88,6 +93,7 @@ func TestDiagnose(t *testing.T) {
 		{"fire: not active and ftrace off", known(m{factActive: "capability,yama", factFtrace: "0"}), Outcome{Stage: StageFire}, NotActive, preflight.Fail},
 		{"fire: ftrace off", known(m{factActive: "capability,bpf", factFtrace: "0"}), Outcome{Stage: StageFire}, FtraceDisabled, preflight.Fail},
 		{"fire: all in place", known(m{factActive: "capability,bpf", factFtrace: "1"}), Outcome{Stage: StageFire}, NotFiring, preflight.Fail},
+		{"fire: active, and ftrace's setting cannot be read", known(m{factActive: "capability,bpf"}), Outcome{Stage: StageFire}, FtraceDisabled, preflight.Fail},
 		{"fire: lsm= outranks CONFIG_LSM", append(known(m{factCmdline: "yama", "config.CONFIG_LSM": "yama,bpf", factFtrace: "1"}), unreadable(factActive)...), Outcome{Stage: StageFire}, NotActive, preflight.Fail},
 		{"fire: lsm= has bpf, CONFIG_LSM not", append(known(m{factCmdline: "yama,bpf", "config.CONFIG_LSM": "yama", factFtrace: "0"}), unreadable(factActive)...), Outcome{Stage: StageFire}, FtraceDisabled, preflight.Fail},
 		{"fire: nothing is known", nil, Outcome{Stage: StageFire}, NotActive, preflight.Fail},

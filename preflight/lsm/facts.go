@@ -8,7 +8,8 @@ import (
 const (
 	factRelease      = "kernel.release"               // uname -r
 	factArch         = "kernel.arch"                  // uname -m
-	factOSID         = "os.id"                        // ID and ID_LIKE of os-release(5)
+	factOSID         = "os.id"                        // ID, VARIANT_ID and ID_LIKE of os-release(5)
+	factContainer    = "container"                    // the file that container engines leave in their containers
 	factActive       = "lsm.active"                   // active LSMs, in order
 	factCmdline      = "cmdline.lsm"                  // lsm= of the kernel command line
 	factConfig       = "config"                       // whether the kernel's configuration could be read

@@ -9,8 +9,12 @@ import (
 	"github.com/agent-preflight/agent-preflight/preflight"
 )
 
-// hookPrefix begins the names of the kernel functions that are the hooks.
-const hookPrefix = "bpf_lsm_"
+// hookPrefix begins the names of the kernel functions that are the hooks, and of
+// some that are not. hookUnion names the hooks alone (include/linux/lsm_hooks.h).
+const (
+	hookPrefix = "bpf_lsm_"
+	hookUnion  = "security_list_options"
+)
 
 // kind is a way of attaching to a hook.
 type kind struct {
@@ -105,6 +109,10 @@ func (t *hookTable) judge(k kind, hook string) Diagnosis {
 		return because(Accepted)
 	case errno == "EPERM":
 		return because(DeniedByPolicy)
+	case errno == "EACCES":
+		return because(DeniedByLSM)
+	case errno == "ENOSYS":
+		return because(DeniedBySeccomp, "bpf(2) answers ENOSYS")
 	case exhausted(errno):
 		return because(OutOfResources, errno)
 	case k == kindCgroup && !t.cgroupWorks():
@@ -165,8 +173,13 @@ func (t *hookTable) all() ([]Hook, error) {
 	if t.err != nil {
 		return nil, fmt.Errorf("read the hooks: %w", t.err)
 	}
+	var refused error
 	word := func(k kind, hook string) string {
-		if d := t.judge(k, hook); d.Reason != Accepted {
+		d := t.judge(k, hook)
+		if d.Status == preflight.Unknown {
+			refused = fmt.Errorf("load a program on %s: %s; the check says why", hook, t.errno(k, hook))
+		}
+		if d.Reason != Accepted {
 			return string(d.Reason)
 		}
 		return yes
@@ -174,6 +187,9 @@ func (t *hookTable) all() ([]Hook, error) {
 	var hooks []Hook
 	for _, name := range slices.Sorted(maps.Keys(t.ids)) {
 		hooks = append(hooks, Hook{name, word(kindMAC, name), word(kindSleepable, name), word(kindCgroup, name)})
+		if refused != nil {
+			return nil, refused
+		}
 	}
 	return hooks, nil
 }

@@ -12,8 +12,12 @@ import (
 
 // Hooks returns the table of hooks of the running kernel, sorted by name. It
 // loads programs and attaches none: it tells what the verifier takes, not what
-// fires. The error says why the kernel's BTF could not be read.
-func Hooks() ([]Hook, error) { return newHookTable(thisSurface{os.DirFS("/")}).all() }
+// fires. The error says why the kernel's BTF could not be read, or that this
+// process may not load LSM programs, so that the verifier was not asked.
+func Hooks() ([]Hook, error) {
+	defer liftMemlock()()
+	return newHookTable(thisSurface{os.DirFS("/")}).all()
+}
 
 // thisSurface is the running kernel.
 type thisSurface struct{ root fs.FS }
@@ -27,7 +31,7 @@ func (s thisSurface) hooks() (map[string]uint32, error) {
 	if err != nil {
 		return nil, err
 	}
-	functions, err := blob.functions(hookPrefix)
+	functions, err := blob.functions(hookPrefix, hookUnion)
 	if err != nil {
 		return nil, err
 	}

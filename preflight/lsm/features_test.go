@@ -101,6 +101,12 @@ func TestAllHooks(t *testing.T) {
 	if k.loads != 6 {
 		t.Errorf("%d programs loaded for 6 cells", k.loads)
 	}
+	for _, errno := range []string{"EPERM", "EACCES", "ENOSYS", "ENOMEM"} {
+		k := &kernel{names: []string{"file_open"}, errnos: map[string]string{"lsm/file_open": errno}}
+		if hooks, err := newHookTable(k).all(); err == nil || hooks != nil {
+			t.Errorf("%s: %v, %v", errno, hooks, err)
+		}
+	}
 	if got[0].Accepts() != true || (Hook{MAC: "HookRefused"}).Accepts() {
 		t.Error("Accepts")
 	}
@@ -110,12 +116,15 @@ func TestAllHooks(t *testing.T) {
 func withTypes(order binary.ByteOrder, functions ...string) []byte {
 	var types, text bytes.Buffer
 	text.WriteByte(0)
-	add := func(name string, kind, vlen uint32, extra uint64) {
-		offset := uint32(0)
-		if name != "" {
-			offset = uint32(text.Len())
-			text.WriteString(name + "\x00")
+	say := func(name string) (offset uint32) {
+		if name == "" {
+			return 0
 		}
+		defer text.WriteString(name + "\x00")
+		return uint32(text.Len())
+	}
+	add := func(name string, kind, vlen uint32, extra uint64) {
+		offset := say(name)
 		for _, v := range []uint32{offset, kind<<24 | vlen, 0} {
 			_ = binary.Write(&types, order, v)
 		}
@@ -124,7 +133,13 @@ func withTypes(order binary.ByteOrder, functions ...string) []byte {
 	for k := uint32(1); k < uint32(len(btfExtra)+1); k++ {
 		add("", k, 3, btfExtra[k].fixed+3*btfExtra[k].each)
 	}
+	add(hookUnion, btfKindUnion, uint32(len(functions)), 0)
 	for _, name := range functions {
+		for _, v := range []uint32{say(strings.TrimPrefix(name, hookPrefix)), 0, 0} {
+			_ = binary.Write(&types, order, v)
+		}
+	}
+	for _, name := range append(functions, hookPrefix+"is_sleepable_hook") {
 		add(name, btfKindFunc, 0, 0)
 	}
 	raw := make([]byte, btfHeaderSize)
@@ -144,13 +159,13 @@ func TestFunctions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := b.functions(hookPrefix)
-		n := uint32(len(btfExtra))
+		got, err := b.functions(hookPrefix, hookUnion)
+		n := uint32(len(btfExtra)) + 1
 		if err != nil || len(got) != 2 || got["bpf_lsm_a"] != n+1 || got["bpf_lsm_b"] != n+3 {
 			t.Errorf("%v: %v, %v", order, got, err)
 		}
 		b.types = b.types[:len(b.types)-1]
-		if _, err := b.functions(hookPrefix); err == nil {
+		if _, err := b.functions(hookPrefix, hookUnion); err == nil {
 			t.Errorf("%v: truncated: no error", order)
 		}
 	}

@@ -70,8 +70,14 @@ func (g *gatherer) add(name, value, source string, err error) {
 	g.facts = append(g.facts, fact)
 }
 
+// notExist is the Error of a fact whose file is not there.
+const notExist = "no such file or directory"
+
 // reasonOf shortens an error to what is wrong: the source stands beside it.
 func reasonOf(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return notExist
+	}
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err.Error()
@@ -114,8 +120,18 @@ func (g *gatherer) kernel() {
 
 	const path = "etc/os-release"
 	text, err := g.read(path)
-	ids := strings.Fields(osReleaseField(text, "ID") + " " + osReleaseField(text, "ID_LIKE"))
+	var ids []string
+	for _, field := range []string{"ID", "VARIANT_ID", "ID_LIKE"} {
+		ids = append(ids, strings.Fields(osReleaseField(text, field))...)
+	}
 	g.add(factOSID, strings.Join(ids, " "), "/"+path, err)
+
+	for _, mark := range []string{".dockerenv", "run/.containerenv"} { // Docker's, Podman's
+		if _, err := fs.Stat(g.root, mark); err == nil {
+			g.add(factContainer, "/"+mark, "/"+mark, nil)
+			break
+		}
+	}
 }
 
 func (g *gatherer) lsms() {

@@ -67,7 +67,9 @@ static int print(enum libbpf_print_level level, const char *format, va_list args
 			collect(level, format, args);
 		return 0;
 	}
-	fn = __atomic_load_n(&others, __ATOMIC_ACQUIRE);
+	pthread_mutex_lock(&lock); /* others may be about to be stored */
+	fn = others;
+	pthread_mutex_unlock(&lock);
 	return fn ? fn(level, format, args) : 0;
 }
 
@@ -78,9 +80,10 @@ libbpf_print_fn_t __wrap_libbpf_set_print(libbpf_print_fn_t fn)
 	pthread_mutex_lock(&lock);
 	if (mine.on) /* libbpfgo, opening our object */
 		old = others;
-	else if (listeners)
-		old = __atomic_exchange_n(&others, fn, __ATOMIC_ACQ_REL);
-	else
+	else if (listeners) {
+		old = others;
+		others = fn;
+	} else
 		old = __real_libbpf_set_print(fn);
 	pthread_mutex_unlock(&lock);
 	return old;
@@ -92,7 +95,7 @@ void preflight_log_start(int debug)
 	mine.debug = debug;
 	mine.on = 1;
 	if (listeners++ == 0)
-		__atomic_store_n(&others, __real_libbpf_set_print(print), __ATOMIC_RELEASE);
+		others = __real_libbpf_set_print(print);
 	pthread_mutex_unlock(&lock);
 }
 

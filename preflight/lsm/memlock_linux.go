@@ -22,7 +22,8 @@ var memlockLift struct {
 // it matters, and returns the function that puts it back. The last of several
 // holders does so.
 func liftMemlock() (restore func()) {
-	if release, _ := uname(); !olderThan(release, 5, 11) {
+	release, _ := uname()
+	if !olderThan(release, 5, 11) {
 		return func() {}
 	}
 	m := &memlockLift

@@ -204,7 +204,7 @@ func FuzzBTF(f *testing.F) {
 		if b.hasName("bpf_lsm_file_open") && !strings.Contains(string(raw), "bpf_lsm_file_open") {
 			t.Error("found what is not there")
 		}
-		found, err := b.functions(hookPrefix)
+		found, err := b.functions(hookPrefix, hookUnion)
 		for name := range found {
 			if err != nil || !strings.HasPrefix(name, hookPrefix) || !strings.Contains(string(raw), name) {
 				t.Errorf("found %q, %v", name, err)

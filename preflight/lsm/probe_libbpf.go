@@ -27,6 +27,7 @@ import (
 
 	"github.com/aquasecurity/libbpfgo"
 	"go.uber.org/zap"
+	"golang.org/x/sys/unix"
 
 	"github.com/agent-preflight/agent-preflight/preflight"
 	"github.com/agent-preflight/agent-preflight/preflight/lsm/bpf"
@@ -59,8 +60,10 @@ func (l *libbpfLoader) open() (err error) {
 
 func (l *libbpfLoader) load() error {
 	defer l.listen()()
-	defer liftMemlock()() // also undoes what libbpf does about the limit by itself
+	defer liftMemlock()()
+	keep := keepMemlock()
 	if err := l.module.BPFLoadObject(); err != nil {
+		keep()
 		return err
 	}
 	var err error
@@ -121,6 +124,22 @@ func (l *libbpfLoader) listen() (stop func()) {
 					l.lines = append(l.lines, line)
 				}
 			}
+		}
+	}
+}
+
+// keepMemlock returns a function that undoes what libbpf does about the limit
+// where its test for the kernel's accounting fails, be it for lack of privilege:
+// it raises the limit, on any kernel.
+func keepMemlock() (restore func()) {
+	var old unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &old) != nil {
+		return func() {}
+	}
+	return func() {
+		var now unix.Rlimit
+		if unix.Getrlimit(unix.RLIMIT_MEMLOCK, &now) == nil && now != old {
+			_ = unix.Setrlimit(unix.RLIMIT_MEMLOCK, &old)
 		}
 	}
 }

@@ -60,6 +60,9 @@ func (p *prober) run() {
 		return
 	}
 	defer other.close()
+	// The program outlives this function, and a file system may give the inode
+	// number of a closed file to somebody else's: forget it before closing.
+	defer func() { _ = p.write(bpf.State{}) }()
 	state, err := p.introduce(sentinel)
 	if err != nil {
 		p.noSentinel(err)
