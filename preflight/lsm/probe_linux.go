@@ -113,12 +113,14 @@ func (p *prober) noSentinel(err error) {
 	p.fail(err)
 }
 
-// attachPatiently tries again for half a second where the hook is full or busy:
-// both pass when the one who holds it, maybe another preflight, lets go.
+// attachPatiently tries again, for two seconds where the hook is full and for
+// half a second where it is busy: both pass when the one who holds it, maybe
+// another preflight, lets go, but a busy hook can also be so for good.
 func (p *prober) attachPatiently() error {
+	const full, busy = 1024 * time.Millisecond, 256 * time.Millisecond // the last waits
 	err := p.attach()
-	for wait := 16 * time.Millisecond; wait <= 256*time.Millisecond; wait *= 2 {
-		if !errors.Is(err, unix.E2BIG) && !errors.Is(err, unix.EBUSY) {
+	for wait := 16 * time.Millisecond; wait <= full; wait *= 2 {
+		if !errors.Is(err, unix.E2BIG) && !(errors.Is(err, unix.EBUSY) && wait <= busy) {
 			return err
 		}
 		time.Sleep(wait)
