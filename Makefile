@@ -134,7 +134,7 @@ fuzz: ## each fuzz target for a minute
 
 .PHONY: deps-build deps-arm64 deps-bpf deps-vm
 deps-build:
-	@scripts/need gcc pkg-config libelf-dev zlib1g-dev libzstd-dev ca-certificates debian-archive-keyring
+	@scripts/need gcc libc6-dev pkg-config libelf-dev zlib1g-dev libzstd-dev ca-certificates debian-archive-keyring
 deps-arm64: deps-build
 	@scripts/need gcc-aarch64-linux-gnu libc6-dev-arm64-cross
 deps-bpf:
