@@ -88,8 +88,12 @@ func diagnoseLoad(f Facts, o Outcome) Diagnosis {
 		return because(KernelTooOld, "it is "+release)
 	case f.is(configPrefix+"CONFIG_BPF_LSM", "n"), f.is(factBTFHook, "n"):
 		return because(NotBuilt, details(f, configPrefix+"CONFIG_BPF_LSM", factBTFHook)...)
-	case f.is(configPrefix+"CONFIG_DEBUG_INFO_BTF", "n"), absent(f, factBTF):
+	case f.is(configPrefix+"CONFIG_DEBUG_INFO_BTF", "n"), absent(f, factBTF) && !f.is(factSysfs, "n"):
 		return because(NoKernelBTF)
+	case absent(f, factBTF): // the kernel may well have it
+		d := because(NoKernelBTF, "sysfs is not mounted on /sys here")
+		d.Status = preflight.Unknown
+		return d
 	}
 	return internal(o)
 }

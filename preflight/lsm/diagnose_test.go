@@ -50,6 +50,7 @@ func TestDiagnose(t *testing.T) {
 		{"load: the configuration says off", known(m{factRelease: "6.1.0", builtIn: "n"}), Outcome{Stage: StageLoad, Errno: "EINVAL"}, NotBuilt, preflight.Fail},
 		{"load: hook symbol missing", known(m{factRelease: "6.1.0", builtIn: "n"}), Outcome{Stage: StageLoad, Errno: "ENOENT"}, NotBuilt, preflight.Fail},
 		{"load: armhf 6.12, no BTF", append(known(m{factRelease: "6.12.1", builtIn: "y"}), unreadable(factBTF)...), Outcome{Stage: StageLoad, Errno: "ESRCH"}, NoKernelBTF, preflight.Fail},
+		{"load: chroot without /sys", append(known(m{factSysfs: "n"}), unreadable(factBTF)...), Outcome{Stage: StageLoad, Errno: "ESRCH"}, NoKernelBTF, preflight.Unknown},
 		{"load: BTF is there and cannot be read", Facts{{Name: factBTF, Error: "permission denied"}}, Outcome{Stage: StageLoad, Errno: "ESRCH"}, Internal, preflight.Unknown},
 		{"load: RHEL 8, 4.18 with the hook backported", known(m{factRelease: "4.18.0-553.el8", factBTFHook: "y", factBTF: "5"}), Outcome{Stage: StageLoad, Errno: "EINVAL"}, Internal, preflight.Unknown},
 		{"load: EINVAL with all in place", known(m{factRelease: "6.12.1", builtIn: "y", factBTFHook: "y", factBTF: "5"}), Outcome{Stage: StageLoad, Errno: "EINVAL"}, Internal, preflight.Unknown},

@@ -17,6 +17,7 @@ const (
 	factUnprivileged = "sysctl.unprivileged_bpf"      // kernel.unprivileged_bpf_disabled
 	factLockdown     = "lockdown"                     // none, integrity, confidentiality
 	factBTF          = "btf"                          // size in bytes of the kernel's BTF
+	factSysfs        = "sysfs"                        // y where /sys/kernel is there
 	factBTFHook      = "btf.bpf_lsm_file_open"        // y or n
 	factBTFDirect    = "btf.register_ftrace_direct"   // y or n; y only with DYNAMIC_FTRACE_WITH_DIRECT_CALLS
 	factCaps         = "process.capabilities"         // effective ones that matter

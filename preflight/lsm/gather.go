@@ -275,6 +275,12 @@ func (g *gatherer) process() {
 }
 
 func (g *gatherer) btf() {
+	sysfs := "y"
+	if _, err := fs.Stat(g.root, "sys/kernel"); err != nil {
+		sysfs = "n"
+	}
+	g.add(factSysfs, sysfs, "/sys/kernel", nil)
+
 	const path = btfPath
 	raw, err := readAll(g.root, path, maxBTF)
 	g.add(factBTF, strconv.Itoa(len(raw)), "/"+path, err)

@@ -43,7 +43,8 @@ const (
 type ReasonInfo struct {
 	Reason preflight.Reason
 	// Status is the status that the reason comes with. HookBusy is Fail
-	// instead where the facts show that the hook stays busy.
+	// instead where the facts show that the hook stays busy, and NoKernelBTF
+	// Unknown where there is no /sys to look into.
 	Status preflight.Status
 	// Meaning is the summary of a result with this reason.
 	Meaning string
