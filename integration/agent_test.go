@@ -35,13 +35,13 @@ func agentSteps(r Row) []step {
 	var steps []step
 	for _, l := range []lsm.Loader{lsm.Libbpf, lsm.EBPF} {
 		steps = append(steps,
-			step{r, job.Run{Name: "host agent, " + string(l), Argv: []string{"drill", "--loader", string(l)}},
+			step{r, job.Run{Name: "host agent, " + string(l), Argv: append([]string{"drill", "--loader", string(l)}, patience...)},
 				func(t *testing.T, result job.Result) *variant {
 					checkAgent(t, r, result)
 					return &variant{name: "agent/" + string(l)}
 				}},
-			step{r, job.Run{Name: "policies, " + string(l), Argv: []string{"agent-preflight", "policies", "-o", "json", "--loader", string(l),
-				"/bin/audit.bpf.o", "/bin/block.bpf.o", "/bin/creds.bpf.o"}},
+			step{r, job.Run{Name: "policies, " + string(l), Argv: append(append([]string{"agent-preflight", "policies", "-o", "json", "--loader", string(l)}, patience...),
+				"/bin/audit.bpf.o", "/bin/block.bpf.o", "/bin/creds.bpf.o")},
 				func(t *testing.T, result job.Result) *variant {
 					var got planned
 					if err := json.Unmarshal([]byte(result.Stdout), &got); err != nil {

@@ -71,19 +71,30 @@ type Plan struct {
 // policy exactly as what fails does: an agent that cannot know must not believe.
 func (r Report) Plan(policies []Policy) Plan {
 	answers := map[Feature]FeatureResult{}
-	for _, c := range r.Checks {
+	var interrupted *Result
+	for i, c := range r.Checks {
 		for _, f := range c.Features {
 			answers[f.Feature] = f
 		}
+		if len(c.Features) == 0 && (c.Reason == TimedOut || c.Reason == Cancelled || c.Reason == Internal) {
+			interrupted = &r.Checks[i]
+		}
+	}
+	// A check that did not finish may be the one that would have answered.
+	unanswered := func(f Feature) FeatureResult {
+		if interrupted == nil {
+			return notAnswered(f)
+		}
+		return FeatureResult{Feature: f, Reason: interrupted.Reason, Summary: interrupted.Summary, Remedy: interrupted.Remedy}
 	}
 	plan := Plan{Decisions: []Decision{}}
 	for _, p := range policies {
-		plan.Decisions = append(plan.Decisions, decide(p, answers))
+		plan.Decisions = append(plan.Decisions, decide(p, answers, unanswered))
 	}
 	return plan
 }
 
-func decide(p Policy, answers map[Feature]FeatureResult) Decision {
+func decide(p Policy, answers map[Feature]FeatureResult, unanswered func(Feature) FeatureResult) Decision {
 	d := Decision{
 		Policy: p.Name, State: Enabled, Status: Pass,
 		Requires: append([]Feature{}, p.Requires...), Missing: []FeatureResult{}, Remedy: Remedy{Commands: []string{}},
@@ -91,7 +102,7 @@ func decide(p Policy, answers map[Feature]FeatureResult) Decision {
 	for _, feature := range p.Requires {
 		answer, ok := answers[feature]
 		if !ok {
-			answer = notAnswered(feature)
+			answer = unanswered(feature)
 		}
 		if answer.Status == Pass {
 			continue

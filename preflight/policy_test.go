@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -56,6 +57,14 @@ func TestPlan(t *testing.T) {
 				t.Errorf("remedy %+v", d.Remedy)
 			}
 		})
+	}
+}
+
+func TestPlanAfterTimeout(t *testing.T) {
+	report := newReport(Host{}, []Result{complete(Interrupted(context.DeadlineExceeded), "lsm", 0)})
+	d := report.Plan([]Policy{{Name: "p", Requires: []Feature{"lsm/y"}}}).Decisions[0]
+	if d.State != Disabled || d.Status != Unknown || d.Reason != TimedOut || d.Remedy.Summary == "" || d.Remedy.Commands == nil {
+		t.Errorf("got %+v", d)
 	}
 }
 

@@ -146,9 +146,15 @@ func runBounded(ctx context.Context, c Check, timeout time.Duration) Result {
 // context ended with err.
 func Interrupted(err error) Result {
 	if errors.Is(err, context.DeadlineExceeded) {
-		return Result{Reason: TimedOut, Summary: "the check did not finish before its deadline"}
+		return Result{
+			Reason: TimedOut, Summary: "the check did not finish before its deadline",
+			Remedy: Remedy{Summary: "Run it again with more time."},
+		}
 	}
-	return Result{Reason: Cancelled, Summary: "the check was cancelled before it finished"}
+	return Result{
+		Reason: Cancelled, Summary: "the check was cancelled before it finished",
+		Remedy: Remedy{Summary: "Run it again."},
+	}
 }
 
 // complete fills in what every result has, so that the JSON holds no null.

@@ -20,7 +20,7 @@ const (
 	secret = "/tmp/secret"
 	public = "/tmp/public"
 	state  = "/tmp/hostagent.json"
-	bound  = 30 * time.Second
+	bound  = 150 * time.Second
 )
 
 func main() {

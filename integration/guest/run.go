@@ -72,7 +72,7 @@ func execute(r job.Run) job.Result {
 	}
 	timeout := r.Timeout
 	if timeout == 0 {
-		timeout = time.Minute
+		timeout = 3 * time.Minute
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

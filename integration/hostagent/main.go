@@ -31,13 +31,14 @@ func main() {
 	block := flag.String("block", "", "file that nobody may open")
 	statePath := flag.String("state", "hostagent.json", "file to write the state to")
 	loader := flag.String("loader", "", "loader of the preflight")
+	timeout := flag.Duration("timeout", preflight.DefaultTimeout, "bound on the preflight")
 	flag.Parse()
 	logger, err := zap.NewProduction()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "hostagent:", err)
 		os.Exit(2)
 	}
-	code, err := serve(logger, *block, *statePath, lsm.Loader(*loader))
+	code, err := serve(logger, *block, *statePath, lsm.Loader(*loader), *timeout)
 	if err != nil {
 		logger.Error("cannot serve", zap.Error(err))
 		code = 2
@@ -54,7 +55,7 @@ type state struct {
 	DetachMS    float64              `json:"detach_ms"`    // and the detach overlapped with the start for so long
 }
 
-func serve(logger *zap.Logger, block, statePath string, loader lsm.Loader) (int, error) {
+func serve(logger *zap.Logger, block, statePath string, loader lsm.Loader, timeout time.Duration) (int, error) {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
 
@@ -68,6 +69,7 @@ func serve(logger *zap.Logger, block, statePath string, loader lsm.Loader) (int,
 	if err != nil {
 		return 0, err
 	}
+	registry.SetTimeout(timeout)
 	report := registry.Run(ctx)
 	verdict := time.Now()
 	plan := report.Plan(policies)

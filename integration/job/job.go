@@ -26,7 +26,7 @@ type Run struct {
 	Name    string        `json:"name"`
 	Argv    []string      `json:"argv"`
 	Setup   Setup         `json:"setup"`
-	Timeout time.Duration `json:"timeout"` // 0 is a minute
+	Timeout time.Duration `json:"timeout"` // 0 is three minutes
 	Kill    Kill          `json:"kill"`
 }
 
